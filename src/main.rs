@@ -1,1 +1,3 @@
-fn main(){}
+//! Parses the command line and runs one role.
+
+fn main() {}

@@ -1,0 +1,25 @@
+//! Chandlery: an Open Service Broker for AWS.
+//!
+//! This file is the map, one line per module; `docs/ARCHITECTURE.md` draws it. Who may import whom is fixed (left may
+//! import right) and `tests/it/architecture.rs` reads the sources and holds it:
+//!
+//! | module | may import |
+//! |---|---|
+//! | `osb`, `config`, `metrics`, `telemetry` | nothing of ours |
+//! | `osb_client` | `osb` |
+//! | `vault` | `osb` |
+//! | `driver` | `osb`, `vault` |
+//! | `catalog` | `osb`, `driver` |
+//! | `policy` | `osb` |
+//! | `store` | `osb`, `vault` |
+//! | `aws` | `driver`, `vault` |
+//! | `resource` | `driver`, `aws`, `vault`; a driver never another driver |
+//! | `engine` | `osb`, `catalog`, `store`, `vault`, `driver` |
+//! | `broker` | `osb`, `catalog`, `policy`, `store`, `vault` |
+//! | `http` | `broker`, `osb` |
+//! | `cli` | everything: the one place where roles are wired |
+//!
+//! `config` and `metrics` may be used by all.
+
+pub mod driver;
+pub mod osb;
