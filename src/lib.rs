@@ -23,3 +23,4 @@
 
 pub mod driver;
 pub mod osb;
+pub mod vault;
