@@ -23,4 +23,5 @@
 
 pub mod driver;
 pub mod osb;
+pub mod store;
 pub mod vault;
