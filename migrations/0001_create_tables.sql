@@ -49,6 +49,7 @@ CREATE TABLE instance (
                         CHECK (state IN ('creating', 'ready', 'failed', 'deleting', 'deleted')),
     created_at          timestamptz NOT NULL DEFAULT now(),
     updated_at          timestamptz NOT NULL DEFAULT now(),
+    ready_at            timestamptz,                 -- when it first could be used; null: never
     deleted_at          timestamptz
 );
 -- A deleted instance is a tombstone: its id can be used again.

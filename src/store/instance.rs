@@ -40,6 +40,8 @@ pub struct Instance {
     pub tags: Value,
     /// How far it is.
     pub state: State,
+    /// It could be used at some time.
+    pub was_ready: bool,
 }
 
 macro_rules! select {
@@ -47,7 +49,7 @@ macro_rules! select {
         sqlx::query_as!(
             Instance,
             r#"SELECT uid, platform, id, service_id, plan_id, revision, organization, space, context, target,
-                      parameters AS "parameters: Sealed", maintenance_version, tags, state AS "state: State" FROM instance "# + $tail,
+                      parameters AS "parameters: Sealed", maintenance_version, tags, state AS "state: State", ready_at IS NOT NULL AS "was_ready!" FROM instance "# + $tail,
             $($argument),*
         )
     };
@@ -150,6 +152,7 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Instance, target: &str, opera
 pub async fn set_state(db: impl PgExecutor<'_>, uid: Uid, state: State) -> Result<()> {
     sqlx::query!(
         "UPDATE instance SET state = $2, updated_at = now(),
+                ready_at = CASE WHEN $2 = 'ready' THEN COALESCE(ready_at, now()) ELSE ready_at END,
                 deleted_at = CASE WHEN $2 = 'deleted' THEN now() ELSE deleted_at END WHERE uid = $1",
         uid.uuid(),
         state.as_str(),

@@ -11,6 +11,7 @@ mod fence;
 pub mod instance;
 pub mod operation;
 pub mod owner;
+pub mod place;
 pub mod replica;
 pub mod resource;
 pub mod revision;

@@ -65,6 +65,8 @@ pub struct Operation {
     pub context: Option<Value>,
     /// Why it is being undone.
     pub reason: Option<String>,
+    /// The class of the fault that made it so.
+    pub class: Option<String>,
     /// Its deadline has passed, by the database's clock.
     pub expired: bool,
 }
@@ -75,7 +77,7 @@ macro_rules! select {
             Operation,
             r#"SELECT id, owner, kind AS "kind: OperationKind", state AS "state: OperationState", phase AS "phase: Phase",
                       description, plan_id, revision, parameters AS "parameters: Sealed", maintenance_version, context,
-                      reason, deadline < now() AS "expired!" FROM operation "# + $tail,
+                      reason, class, deadline < now() AS "expired!" FROM operation "# + $tail,
             $($argument),*
         )
     };
@@ -216,21 +218,22 @@ pub async fn poll_binding(
     .await?)
 }
 
-/// Enters a phase; `reason` says why, when it is the undo.
+/// Enters a phase; `because` says why, when it is the undo: a sentence and the class of the fault.
 pub async fn enter(
     db: impl PgExecutor<'_>,
     fence: &Fence,
     step: &Step,
     phase: Phase,
-    reason: Option<&str>,
+    because: Option<(&str, &str)>,
 ) -> Result<()> {
-    // The row's description is set here as well: a row changes once per statement, so `told` must not touch it.
+    let (reason, class) = because.unzip();
     let (owner, epoch, operation) = (fence.owner.uuid(), fence.epoch, fence.operation.uuid());
     let done = sqlx::query!(
         "WITH fence AS (SELECT uid FROM owner WHERE uid = $1 AND epoch = $2 FOR SHARE),
               logged AS (INSERT INTO event (owner, operation, actor, what, resource, message, detail)
                          SELECT uid, $3, 'engine', $6, $8, $7, $9 FROM fence)
-         UPDATE operation SET phase = $4, reason = COALESCE($5, reason), description = $7 FROM fence WHERE id = $3",
+         UPDATE operation SET phase = $4, reason = COALESCE($5, reason), class = COALESCE($10, class), description = $7
+         FROM fence WHERE id = $3",
         owner,
         epoch,
         operation,
@@ -240,10 +243,32 @@ pub async fn enter(
         step.message,
         step.resource,
         step.detail,
+        class,
     )
     .execute(db)
     .await?;
     if done.rows_affected() == 0 { Err(Error::Fenced) } else { Ok(()) }
+}
+
+/// What an update aimed at becomes the instance's own, and the operation goes on to the bindings in `refresh`: each gets an
+/// operation that ensures its resources again. `parameters` are the operation's, sealed for the instance's row.
+pub async fn become_updated(
+    db: &mut PgConnection,
+    fence: &Fence,
+    step: &Step,
+    parameters: Option<&Sealed>,
+    refresh: &[(Uid, NewOperation<'_>)],
+    revision: &str,
+) -> Result<()> {
+    let mut transaction = db.begin().await?;
+    enter(&mut *transaction, fence, step, Phase::Bindings, None).await?;
+    instance::become_updated(&mut transaction, fence, parameters).await?;
+    for (binding, operation) in refresh {
+        let change = Change { revision: Some(revision.to_owned()), ..Change::default() };
+        accept(&mut *transaction, *binding, OperationKind::Refresh, Lane::Async, operation, &change).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
 }
 
 /// How an operation ends.
@@ -257,12 +282,10 @@ pub struct End<'a> {
     pub instance_usable: Option<bool>,
     /// OSB's `update_repeatable`, where it is to be told.
     pub update_repeatable: Option<bool>,
-    /// The owner is an instance and takes over the operation's plan, revision and context, with these parameters.
-    pub updated: Option<Option<&'a Sealed>>,
     /// The owner is a binding and this is what its platform gets.
     pub answer: Option<&'a Sealed>,
-    /// Goes on removing what is left, as an operation of its own.
-    pub cleanup: Option<NewOperation<'a>>,
+    /// Goes on with what is left, as an operation of its own: a cleanup, or a refresh of an instance.
+    pub follow_up: Option<(OperationKind, NewOperation<'a>)>,
 }
 
 /// Ends an operation: its state, the owner's state, the event and the schedule in one transaction.
@@ -298,9 +321,6 @@ pub async fn finish(
     match kind {
         super::OwnerKind::Instance => {
             instance::set_state(&mut *transaction, fence.owner, end.becomes).await?;
-            if let Some(parameters) = end.updated {
-                instance::become_updated(&mut transaction, fence, parameters).await?;
-            }
         }
         super::OwnerKind::Binding => {
             sqlx::query!(
