@@ -23,5 +23,6 @@
 
 pub mod driver;
 pub mod osb;
+pub mod policy;
 pub mod store;
 pub mod vault;
