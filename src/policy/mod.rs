@@ -20,13 +20,15 @@ mod located;
 mod problem;
 mod structure;
 mod target;
+mod terms;
 
 pub use credential::{Digest, hash};
-pub use decide::{Decision, Placement, Quota, Refusal, Terms};
+pub use decide::{Decision, Placement, Refusal};
 pub use format::schema;
 pub use glob::{Glob, Globs};
 pub use problem::{Problem, Problems};
 pub use target::Target;
+pub use terms::{Quota, Terms};
 
 use std::collections::BTreeMap;
 use std::path::Path;
