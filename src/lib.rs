@@ -21,7 +21,11 @@
 //!
 //! `config` and `metrics` may be used by all.
 
+pub mod config;
 pub mod driver;
+pub mod metrics;
 pub mod osb;
+pub mod policy;
 pub mod store;
+pub mod telemetry;
 pub mod vault;

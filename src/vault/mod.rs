@@ -11,7 +11,7 @@
 //!   microseconds: no I/O, nothing to await, so they may stand on a request path and inside a transaction.
 //! - A value is bound to its [`Place`]: moved to another table, row or column it does not open.
 //! - A changed, cut or foreign value is an [`Error`], never a panic and never wrong plain text.
-//! - Neither `Debug` nor an error shows a value or a key; keys and plain text are wiped when dropped.
+//! - Neither `Debug` nor an error shows a value or a key; keys and what [`Vault::unseal`] gives are wiped when dropped.
 //!
 //! **Rotation.** [`Vault::new_key`] makes a ring key; its row is inserted, not active. Every replica [`add`](Vault::add)s
 //! it and says so in its heartbeat. Once all of them hold it, it is [`activate`](Vault::activate)d: new values are sealed
