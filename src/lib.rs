@@ -22,4 +22,5 @@
 //! `config` and `metrics` may be used by all.
 
 pub mod driver;
+pub mod http;
 pub mod osb;
