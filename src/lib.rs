@@ -23,6 +23,8 @@
 
 pub mod config;
 pub mod driver;
+pub mod engine;
+pub mod http;
 pub mod metrics;
 pub mod osb;
 pub mod policy;
