@@ -21,5 +21,6 @@
 //!
 //! `config` and `metrics` may be used by all.
 
+pub mod catalog;
 pub mod driver;
 pub mod osb;
