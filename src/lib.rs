@@ -21,6 +21,7 @@
 //!
 //! `config` and `metrics` may be used by all.
 
+pub mod catalog;
 pub mod config;
 pub mod driver;
 pub mod engine;
