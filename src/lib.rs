@@ -21,5 +21,7 @@
 //!
 //! `config` and `metrics` may be used by all.
 
+pub mod aws;
 pub mod driver;
 pub mod osb;
+pub mod resource;
