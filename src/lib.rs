@@ -25,3 +25,4 @@ pub mod aws;
 pub mod driver;
 pub mod osb;
 pub mod resource;
+pub mod vault;
