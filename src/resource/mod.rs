@@ -1,1 +1,3 @@
-//! The drivers, one file or folder per kind. A driver knows AWS (or another outside) and the seam, never another driver.
+//! The drivers, one folder per service and one file per kind. A driver knows AWS and the seam, never another driver.
+
+pub mod s3;
