@@ -8,11 +8,13 @@
 
 mod assume;
 mod error;
+mod kms;
 mod policy;
 mod sessions;
 mod transport;
 
 pub use error::{OrFault, code, fault, is_new_principal_unknown, scrub};
+pub use kms::KmsMasterKey;
 pub use policy::{Scope, least_privilege};
 pub use sessions::{Caller, Session, Sessions, Settings};
 pub use transport::{CallObserver, Outcome};

@@ -140,6 +140,21 @@ impl Sessions {
         Ok(session)
     }
 
+    /// A session in the broker's own account, for its own needs (the master key in KMS).
+    pub fn own(&self, region: &str) -> Session {
+        let target = Target {
+            name: "the broker itself".to_owned(),
+            account: String::new(),
+            region: region.to_owned(),
+            partition: String::new(),
+            role_arn: None,
+            external_id: None,
+        };
+        let config = self.0.base.clone().into_builder().region(Region::new(region.to_owned())).build();
+        let call_timeout = self.0.settings.call_timeout;
+        Session { target, config, call_timeout, clients: Clients::default(), caller: OnceCell::new() }
+    }
+
     fn open(&self, target: &Target) -> Result<Session, Fault> {
         let regional = self.0.base.clone().into_builder().region(Region::new(target.region.clone())).build();
         let call_timeout = self.0.settings.call_timeout;

@@ -3,7 +3,8 @@
 //! One at a time, because S3 answers `OperationAborted` when two settings of one bucket change together (policy with public
 //! access block, ownership or versioning: <https://github.com/hashicorp/terraform-provider-aws/issues/7628>, `/33552`).
 //!
-//! A new bucket gets what it needs and nothing else. A bucket that was there gets every setting again, absent ones
+//! A new bucket gets what it needs and nothing else; public access block and encryption are said although S3 has had them
+//! as defaults since 2023, because the promise to the user is ours and not a default's. A bucket that was there gets every setting again, absent ones
 //! removed: reading each to compare would cost as many calls and would leave a change by somebody else half noticed.
 
 use std::collections::BTreeMap;
