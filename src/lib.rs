@@ -21,6 +21,7 @@
 //!
 //! `config` and `metrics` may be used by all.
 
+pub mod aws;
 pub mod catalog;
 pub mod config;
 pub mod driver;
@@ -29,6 +30,7 @@ pub mod http;
 pub mod metrics;
 pub mod osb;
 pub mod policy;
+pub mod resource;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
