@@ -2,14 +2,9 @@
 //! (a value may be a secret).
 
 use serde::de::DeserializeOwned;
-<<<<<<< HEAD
 use serde_json::{Map, Value};
 
 use super::{Error, wire};
-=======
-
-use super::Error;
->>>>>>> catalog
 
 /// The body of a request: read leniently, then checked.
 pub trait Request: DeserializeOwned {
@@ -33,7 +28,6 @@ pub fn decode<T: Request>(body: &[u8]) -> Result<T, Error> {
     Ok(request)
 }
 
-<<<<<<< HEAD
 /// A mandatory text must be there, must not be empty, and must be storable.
 pub(super) fn present(name: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
@@ -48,11 +42,6 @@ pub(super) fn present(name: &str, text: &str) -> Result<(), Error> {
 /// An object that is kept as it came must be storable.
 pub(super) fn storable(name: &str, object: &Map<String, Value>) -> Result<(), Error> {
     if wire::holds_nul(object) { Err(Error::bad_request(format!("{name} holds a NUL character"))) } else { Ok(()) }
-=======
-/// A mandatory text must be there and must not be empty.
-pub(super) fn present(name: &str, text: &str) -> Result<(), Error> {
-    if text.is_empty() { Err(Error::bad_request(format!("{name} is missing"))) } else { Ok(()) }
->>>>>>> catalog
 }
 
 /// What is wrong and where. Serde's own message quotes the value it met in front of `, expected `; what stands behind
@@ -114,15 +103,12 @@ mod tests {
         ] {
             assert_eq!(refusal::<UpdateRequest>(body), text);
         }
-<<<<<<< HEAD
         for (field, body) in [
             ("service_id", r#"{"service_id":"a\u0000"}"#),
             ("context", r#"{"service_id":"s","context":{"a":[{"b":"\u0000"}]}}"#),
         ] {
             assert_eq!(refusal::<UpdateRequest>(body), format!("{field} holds a NUL character"));
         }
-=======
->>>>>>> catalog
         assert_eq!(refusal::<BindRequest>(r#"{"bind_resource":["hunter2"]}"#), "bind_resource must be an object");
     }
 

@@ -15,14 +15,7 @@ pub enum Error {
     /// 404: no such route, instance or binding.
     NotFound(String),
     /// 405: the path exists, the method does not.
-<<<<<<< HEAD
     MethodNotAllowed,
-=======
-    MethodNotAllowed {
-        /// The methods that do.
-        allow: &'static str,
-    },
->>>>>>> catalog
     /// 408: the request did not arrive in time. Nothing has happened.
     RequestTimeout,
     /// 409: the id is in use for something with other attributes.
@@ -113,11 +106,7 @@ impl Error {
             Self::BadRequest(_) => 400,
             Self::Unauthorized => 401,
             Self::NotFound(_) => 404,
-<<<<<<< HEAD
             Self::MethodNotAllowed => 405,
-=======
-            Self::MethodNotAllowed { .. } => 405,
->>>>>>> catalog
             Self::RequestTimeout => 408,
             Self::Conflict(_) => 409,
             Self::Gone => 410,
@@ -157,13 +146,7 @@ impl Error {
             | Self::ServiceUnavailable { sentence, .. } => sentence,
             Self::PreconditionFailed(sentence) => sentence.as_ref(),
             Self::Unauthorized => "the credentials are missing or wrong",
-<<<<<<< HEAD
             Self::MethodNotAllowed => "this path does not know the method; the header Allow lists those it knows",
-=======
-            Self::MethodNotAllowed { allow } => {
-                return Cow::Owned(format!("this path does not know the method; it knows {allow}"));
-            }
->>>>>>> catalog
             Self::RequestTimeout => "the request did not arrive in time; nothing was changed",
             Self::Gone => "it does not exist (any more)",
             Self::PayloadTooLarge { limit } => {

@@ -24,11 +24,7 @@ pub fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
 }
 
 /// A name or a value of a query, decoded as forms are: `+` is a space. Tolerant: a broken escape stays as it is, and what
-<<<<<<< HEAD
 /// is not UTF-8, and a NUL, becomes the replacement character, which equals nothing that we ever gave out.
-=======
-/// is not UTF-8 becomes the replacement character, which equals nothing that we ever gave out.
->>>>>>> catalog
 pub fn decode_query(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
@@ -46,11 +42,7 @@ pub fn decode_query(text: &str) -> Cow<'_, str> {
             (other, _) => bytes.push(other),
         }
     }
-<<<<<<< HEAD
     Cow::Owned(String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}"))
-=======
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
->>>>>>> catalog
 }
 
 /// The byte that two hexadecimal digits at the front stand for.
@@ -100,20 +92,12 @@ mod tests {
     fn a_query_is_decoded_tolerantly() {
         assert_eq!(decode_query("a+b%20c%2B"), "a b c+");
         assert_eq!(decode_query("100%"), "100%");
-<<<<<<< HEAD
         assert_eq!(decode_query("%FF%00"), "\u{fffd}\u{fffd}");
-=======
-        assert_eq!(decode_query("%FF"), "\u{fffd}");
->>>>>>> catalog
     }
 
     proptest! {
         #[test]
-<<<<<<< HEAD
         fn what_is_encoded_comes_back(text in "[^\\x00]*") {
-=======
-        fn what_is_encoded_comes_back(text in any::<String>()) {
->>>>>>> catalog
             let encoded = encode_component(&text);
             prop_assert!(encoded.is_ascii());
             prop_assert_eq!(decode_segment(&encoded).unwrap(), text.as_str());

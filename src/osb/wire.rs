@@ -47,7 +47,6 @@ pub fn is_off(flag: &bool) -> bool {
 pub fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
-<<<<<<< HEAD
 
 /// Whether a name or a text anywhere in it holds a NUL, which PostgreSQL's text and JSON cannot keep.
 pub fn holds_nul(object: &Map<String, Value>) -> bool {
@@ -61,5 +60,3 @@ pub fn holds_nul(object: &Map<String, Value>) -> bool {
     }
     object.iter().any(|(name, value)| name.contains('\0') || in_value(value))
 }
-=======
->>>>>>> catalog
