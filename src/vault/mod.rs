@@ -1,7 +1,7 @@
 //! Secrets at rest: envelope encryption under a ring of keys that a master key wraps.
 //!
 //! ```text
-//! master key (file, KMS)  --wraps-->  ring keys (table vault_key)  --wrap-->  data keys (one per value)  --seal-->  value
+//! master key (file, KMS)  --wraps-->  ring keys (table ring_key)   --wrap-->  data keys (one per value)  --seal-->  value
 //! ```
 //!
 //! What this module guarantees:
