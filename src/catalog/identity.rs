@@ -17,12 +17,22 @@ pub fn slug(prefix: &str, uid: Uid, generation: i32) -> String {
     context.update(&generation.to_be_bytes());
     let mut specification = Specification::new();
     specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-    let text = specification.encoding().map_or_else(|_| uid.uuid().simple().to_string(), |encoding| encoding.encode(&context.finish().as_ref()[..10]));
+    let text = specification
+        .encoding()
+        .map_or_else(|_| uid.uuid().simple().to_string(), |encoding| encoding.encode(&context.finish().as_ref()[..10]));
     format!("{prefix}-{text}")
 }
 
 /// `instance` in expressions. What the platform did not say is none.
-pub fn instance(prefix: &str, uid: Uid, generation: i32, id: &str, organization: &str, space: &str, context: &Context) -> Value {
+pub fn instance(
+    prefix: &str,
+    uid: Uid,
+    generation: i32,
+    id: &str,
+    organization: &str,
+    space: &str,
+    context: &Context,
+) -> Value {
     let given = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
     json!({
         "slug": slug(prefix, uid, generation),
@@ -45,7 +55,12 @@ pub fn target(pinned: &Value) -> Value {
     let visible = ["name", "account", "region", "partition", "settings", "permissions_boundary"];
     let mut shown: Map<String, Value> = visible.iter().map(|&key| (key.to_owned(), Value::Null)).collect();
     if let Value::Object(pinned) = pinned {
-        shown.extend(pinned.iter().filter(|(key, _)| visible.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())));
+        shown.extend(
+            pinned
+                .iter()
+                .filter(|(key, _)| visible.contains(&key.as_str()))
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
     }
     Value::Object(shown)
 }

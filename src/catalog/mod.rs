@@ -17,6 +17,8 @@ mod evaluate;
 mod expression;
 mod format;
 mod functions;
+mod given;
+pub mod identity;
 mod located;
 mod order;
 mod parameters;
@@ -29,6 +31,7 @@ mod schema;
 mod scope;
 mod secrecy;
 mod served;
+mod shelf;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -42,6 +45,7 @@ pub use document::{DeletionWithBindings, Maintenance, Offering, Parameter, PlanD
 pub use evaluate::EvalError;
 pub use format::json_schema;
 pub use functions::{FILTERS, FUNCTIONS, TESTS};
+pub use given::Given;
 pub use parameters::Refusal;
 pub use phrase::{phrase, plain};
 pub use plan::Plan;
@@ -50,4 +54,5 @@ pub use resources::Spec;
 pub use revision::Revision;
 pub use schema::Verb;
 pub use scope::{Names, OutputMap, Scope};
+pub use shelf::Shelf;
 pub use tree::Evaluated;

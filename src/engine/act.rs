@@ -49,7 +49,12 @@ pub(super) async fn perform(task: Task<'_>, action: Action) -> (String, Result<O
 }
 
 /// Whether a ready resource is not what the blueprint wants.
-pub(super) fn differs(turn: &Turn<'_>, blueprint: &Blueprint, row: &Resource, outputs: &OutputMap) -> Result<bool, Broken> {
+pub(super) fn differs(
+    turn: &Turn<'_>,
+    blueprint: &Blueprint,
+    row: &Resource,
+    outputs: &OutputMap,
+) -> Result<bool, Broken> {
     let wanted = blueprint.desired(&row.key, outputs)?;
     Ok(stored_desired(turn, row)?.as_ref() != Some(&wanted.value))
 }
@@ -77,7 +82,14 @@ impl Task<'_> {
             Ok(Progress::Waiting { handle, after, note }) => {
                 let mut step = Step::new("resource waiting", note).of(&self.row.key);
                 step.retry_after = Some(after);
-                let write = store::resource::waiting(self.pool(), &self.turn.fence, &step, self.row.uid, Some(&handle.0), after);
+                let write = store::resource::waiting(
+                    self.pool(),
+                    &self.turn.fence,
+                    &step,
+                    self.row.uid,
+                    Some(&handle.0),
+                    after,
+                );
                 self.write("waiting", write).await
             }
             Err(fault) if fault.name_taken => self.rename(blueprint, fault).await,
@@ -98,8 +110,15 @@ impl Task<'_> {
         let step = Step::new("resource begun", self.sentence(verb)).of(&self.row.key);
         let place = place::desired_secrets(self.row.uid);
         let (public, sealed) = subject::seal(self.turn.engine.vault(), place, wanted.value.clone(), &wanted.secrets)?;
-        let write =
-            store::resource::intend(self.pool(), &self.turn.fence, &step, self.row.uid, state, &public, sealed.as_ref());
+        let write = store::resource::intend(
+            self.pool(),
+            &self.turn.fence,
+            &step,
+            self.row.uid,
+            state,
+            &public,
+            sealed.as_ref(),
+        );
         self.turn.engine.write("intend", write).await
     }
 
@@ -123,9 +142,17 @@ impl Task<'_> {
         let (public, sealed) = subject::seal(self.turn.engine.vault(), place, Value::Object(outputs), &secrets)?;
         let message = format!("{} is ready ({} of {})", words(&self.row.key), self.done + 1, self.total);
         let mut step = Step::new("resource ready", message).of(&self.row.key);
-        step.took = Some(self.row.running_for.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(began.elapsed()));
-        let write =
-            store::resource::ready(self.pool(), &self.turn.fence, &step, self.row.uid, &handle.0, &public, sealed.as_ref());
+        step.took =
+            Some(self.row.running_for.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(began.elapsed()));
+        let write = store::resource::ready(
+            self.pool(),
+            &self.turn.fence,
+            &step,
+            self.row.uid,
+            &handle.0,
+            &public,
+            sealed.as_ref(),
+        );
         self.write("ready", write).await
     }
 
@@ -150,7 +177,8 @@ impl Task<'_> {
         let driver = self.driver()?;
         match self.call(driver.as_ref(), driver.delete(&context, &desired, known.as_ref())).await {
             Ok(Deletion::Gone) => {
-                let mut step = Step::new("resource gone", format!("{} is deleted", words(&self.row.key))).of(&self.row.key);
+                let mut step =
+                    Step::new("resource gone", format!("{} is deleted", words(&self.row.key))).of(&self.row.key);
                 step.took = self.row.running_for.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 let write = store::resource::gone(self.pool(), &self.turn.fence, &step, self.row.uid);
                 self.write("gone", write).await
@@ -162,7 +190,8 @@ impl Task<'_> {
                 self.write("waiting", write).await
             }
             Err(fault) if fault.class == Class::Gone => {
-                let step = Step::new("resource gone", format!("{} was gone already", words(&self.row.key))).of(&self.row.key);
+                let step =
+                    Step::new("resource gone", format!("{} was gone already", words(&self.row.key))).of(&self.row.key);
                 let write = store::resource::gone(self.pool(), &self.turn.fence, &step, self.row.uid);
                 self.write("gone", write).await
             }
@@ -199,14 +228,17 @@ impl Task<'_> {
             resource = self.row.key, kind = self.row.kind, name = self.row.name, owner = %self.turn.fence.owner,
             class, detail = fault.detail, "{}{tail}", fault.message
         );
-        let mut step = Step::new("resource fault", format!("{}: {}{tail}", words(&self.row.key), fault.message)).of(&self.row.key);
+        let mut step =
+            Step::new("resource fault", format!("{}: {}{tail}", words(&self.row.key), fault.message)).of(&self.row.key);
         step.detail = fault.detail;
         step.retry_after = Some(after.min(Duration::from_secs(60)));
         let write = store::resource::failed(self.pool(), &self.turn.fence, &step, self.row.uid, handle, class, after);
         self.write("fault", write).await?;
         Ok(match verdict {
             Verdict::Again(_) => Outcome::Moved,
-            Verdict::GiveUp => Outcome::Hopeless(format!("{}: {}.", words(&self.row.key), fault.message.trim_end_matches('.')), class),
+            Verdict::GiveUp => {
+                Outcome::Hopeless(format!("{}: {}.", words(&self.row.key), fault.message.trim_end_matches('.')), class)
+            }
         })
     }
 
@@ -248,7 +280,11 @@ impl Task<'_> {
         self.turn.engine.pool()
     }
 
-    async fn write(&self, what: &'static str, write: impl Future<Output = store::Result<()>>) -> Result<Outcome, Broken> {
+    async fn write(
+        &self,
+        what: &'static str,
+        write: impl Future<Output = store::Result<()>>,
+    ) -> Result<Outcome, Broken> {
         self.turn.engine.write(what, write).await.map(|()| Outcome::Moved)
     }
 

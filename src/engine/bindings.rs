@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::Broken;
 use super::ends::{self, follow_up, succeeded};
 use super::subject::Blueprint;
 use super::turn::{Next, Turn};
-use super::Broken;
 use crate::store::operation::Change;
 use crate::store::{self, Lane, OperationKind, OwnerKind, Phase, State, Step, place};
 
@@ -40,7 +40,8 @@ pub(super) async fn remove(turn: &mut Turn<'_>) -> Result<Next, Broken> {
             store::binding::set_state(&mut *transaction, binding.uid, State::Deleting).await?;
             let new = follow_up("unbinding because the instance is deleted");
             let kind = OperationKind::Unbind;
-            store::operation::accept(&mut *transaction, binding.uid, kind, Lane::Async, &new, &Change::default()).await?;
+            store::operation::accept(&mut *transaction, binding.uid, kind, Lane::Async, &new, &Change::default())
+                .await?;
             transaction.commit().await?;
             Ok(())
         };

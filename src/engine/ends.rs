@@ -10,7 +10,7 @@ use super::subject::{Blueprint, Subject};
 use super::turn::{Next, Turn};
 use super::{Broken, bindings, subject};
 use crate::driver::{Class, Context, Handle};
-use crate::osb::{BindingAnswer, OperationId};
+use crate::osb::{BindingResponse, Credentials, OperationId};
 use crate::store::operation::{End, NewOperation};
 use crate::store::resource::Resource;
 use crate::store::{self, OperationKind, OperationState, OwnerKind, ResourceState, State, Step, place};
@@ -37,7 +37,7 @@ pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<N
 }
 
 /// What a binding's platform gets.
-async fn answer(turn: &Turn<'_>, blueprint: &Blueprint) -> Result<BindingAnswer, Broken> {
+async fn answer(turn: &Turn<'_>, blueprint: &Blueprint) -> Result<BindingResponse, Broken> {
     let rows = store::resource::of_owner(turn.engine.pool(), turn.fence.owner).await?;
     let mut outputs = subject::outputs(turn.engine.vault(), &rows)?;
     let instance = store::resource::of_owner(turn.engine.pool(), turn.subject.instance.uid).await?;
@@ -47,7 +47,7 @@ async fn answer(turn: &Turn<'_>, blueprint: &Blueprint) -> Result<BindingAnswer,
         _ => Map::new(),
     };
     let endpoints = blueprint.revision.endpoints(&blueprint.names, &outputs)?;
-    Ok(BindingAnswer { credentials: credentials.into(), endpoints, ..BindingAnswer::default() })
+    Ok(BindingResponse { credentials: Some(Credentials(credentials)), endpoints, ..BindingResponse::default() })
 }
 
 /// What a provision, bind or update did is undone; `left`: all but this.
@@ -60,9 +60,13 @@ pub(super) async fn undone(turn: &mut Turn<'_>, left: Option<String>) -> Result<
         (None, false) => format!("{why} Everything that had been made is removed again."),
         (None, true) => format!("{why} The instance is as it was before."),
         (Some(left), false) => {
-            format!("{why} Not everything could be removed again ({left}) The broker keeps trying; a DELETE is possible.")
+            format!(
+                "{why} Not everything could be removed again ({left}) The broker keeps trying; a DELETE is possible."
+            )
         }
-        (Some(left), true) => format!("{why} The instance could not be brought back yet ({left}) The broker keeps trying."),
+        (Some(left), true) => {
+            format!("{why} The instance could not be brought back yet ({left}) The broker keeps trying.")
+        }
     };
     let follow_up = left.is_some().then(|| match is_update {
         true => (OperationKind::Refresh, follow_up("bringing the instance back to what it was")),
@@ -153,7 +157,9 @@ async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<O
     let desired = subject::unseal(engine.vault(), place::desired_secrets(row.uid), &public, sealed)?;
     let known = row.handle.clone().map(Handle);
     engine.listener().before_call(driver.kind().name).await;
-    let Err(fault) = turn.guard.scope(driver.may_delete(&context, &desired, known.as_ref())).await else { return Ok(None) };
+    let Err(fault) = turn.guard.scope(driver.may_delete(&context, &desired, known.as_ref())).await else {
+        return Ok(None);
+    };
     if fault.class == Class::Gone {
         return Ok(None);
     }

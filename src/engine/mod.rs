@@ -161,17 +161,15 @@ impl Engine {
         let (name, source) = store::revision::source(self.pool(), digest)
             .await?
             .ok_or_else(|| Broken::new(format!("the revision {digest} is not in the database")))?;
-        self.0.parts.shelf.learn(&name, &source).map_err(|problems| {
-            Broken::new(format!("the revision {digest} of {name} no longer compiles: {problems}"))
-        })
+        self.0
+            .parts
+            .shelf
+            .learn(&name, &source)
+            .map_err(|problems| Broken::new(format!("the revision {digest} of {name} no longer compiles: {problems}")))
     }
 
     /// Makes a write, with the observer before and after it.
-    async fn write<T>(
-        &self,
-        what: &'static str,
-        write: impl Future<Output = store::Result<T>>,
-    ) -> Result<T, Broken> {
+    async fn write<T>(&self, what: &'static str, write: impl Future<Output = store::Result<T>>) -> Result<T, Broken> {
         self.listener().before_write(what).await;
         let result = write.await;
         match &result {

@@ -210,7 +210,9 @@ mod tests {
                         rows.iter_mut().filter(|row| &row.key == key).for_each(|row| row.state = ResourceState::Ready);
                     }
                     Action::Retain(key) => {
-                        rows.iter_mut().filter(|row| &row.key == key).for_each(|row| row.state = ResourceState::Retained);
+                        rows.iter_mut()
+                            .filter(|row| &row.key == key)
+                            .for_each(|row| row.state = ResourceState::Retained);
                     }
                     Action::Delete(key) | Action::Drop(key) => rows.retain(|row| &row.key != key),
                 }
@@ -229,10 +231,13 @@ mod tests {
         ];
         let keys = wanted(&rows);
         let rounds = drive(&mut rows, Some(&keys), false);
-        assert_eq!(rounds, [
-            vec![Action::Ensure("dead_letters".into()), Action::Ensure("log".into())],
-            vec![Action::Ensure("queue".into())]
-        ]);
+        assert_eq!(
+            rounds,
+            [
+                vec![Action::Ensure("dead_letters".into()), Action::Ensure("log".into())],
+                vec![Action::Ensure("queue".into())]
+            ]
+        );
         let rounds = drive(&mut rows, None, false);
         assert_eq!(rounds[1], [Action::Delete("dead_letters".into())], "the queue goes before what it depends on");
     }

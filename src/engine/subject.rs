@@ -50,7 +50,8 @@ impl Subject {
     }
 
     pub fn target(&self) -> Result<Target, Broken> {
-        serde_json::from_value(self.instance.target.clone()).map_err(|_| Broken::new("the instance's target is unreadable"))
+        serde_json::from_value(self.instance.target.clone())
+            .map_err(|_| Broken::new("the instance's target is unreadable"))
     }
 
     /// The offering as it applies to this subject. `aimed`: as the operation wants the instance to become, where it is an
@@ -68,13 +69,14 @@ impl Subject {
             _ => open(engine.vault(), place::instance_parameters(instance.uid), &instance.parameters)?,
         };
         let params = effective(&revision, plan, Verb::Create, &parameters)?;
-        let context = osb::Context(match if aimed { operation.context.as_ref() } else { None }.unwrap_or(&instance.context) {
-            Value::Object(map) => map.clone(),
-            _ => Map::new(),
-        });
+        let context =
+            osb::Context(match if aimed { operation.context.as_ref() } else { None }.unwrap_or(&instance.context) {
+                Value::Object(map) => map.clone(),
+                _ => Map::new(),
+            });
         let mut names = Names {
             params,
-            plan: plan.expression_value(),
+            plan: plan.names().clone(),
             instance: catalog::identity::instance(
                 engine.prefix(),
                 instance.uid,
@@ -102,7 +104,7 @@ impl Subject {
             ));
         }
         let specs = revision.resources(self.scope(), &names)?;
-        Ok(Blueprint { scope: self.scope(), plan_name: plan.name.clone(), revision, names, specs })
+        Ok(Blueprint { scope: self.scope(), plan_name: plan.name().to_owned(), revision, names, specs })
     }
 
     /// The tags of this subject's things. AWS allows letters, digits, spaces and `+ - = . _ : / @` in most services, 256
@@ -178,7 +180,12 @@ fn open(vault: &Vault, place: Place, sealed: &Sealed) -> Result<Given, Broken> {
 }
 
 /// Takes the secrets out of a value for a resource's row: what may be read, and the rest sealed.
-pub(super) fn seal(vault: &Vault, place: Place, value: Value, secrets: &[String]) -> Result<(Value, Option<Sealed>), Broken> {
+pub(super) fn seal(
+    vault: &Vault,
+    place: Place,
+    value: Value,
+    secrets: &[String],
+) -> Result<(Value, Option<Sealed>), Broken> {
     let (public, secret) = split(value, secrets);
     let sealed = if secret.is_empty() { None } else { Some(vault.seal_json(&place, &secret)?) };
     Ok((public, sealed))
@@ -186,7 +193,8 @@ pub(super) fn seal(vault: &Vault, place: Place, value: Value, secrets: &[String]
 
 /// Puts the secrets of a resource's row back into a value.
 pub(super) fn unseal(vault: &Vault, place: Place, public: &Value, sealed: Option<&Sealed>) -> Result<Value, Broken> {
-    let secret: Map<String, Value> = sealed.map(|sealed| vault.unseal_json(&place, sealed)).transpose()?.unwrap_or_default();
+    let secret: Map<String, Value> =
+        sealed.map(|sealed| vault.unseal_json(&place, sealed)).transpose()?.unwrap_or_default();
     join(public.clone(), &secret).map_err(|missing| Broken::new(missing.to_string()))
 }
 

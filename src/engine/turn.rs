@@ -54,7 +54,9 @@ pub(super) async fn run(engine: &Engine, claim: &Claim, guard: &Guard) -> Result
         let step = match (kind, phase) {
             (OperationKind::Deprovision, Phase::Check) => ends::may_go(&mut turn).await?,
             (OperationKind::Cleanup, Phase::Check) => turn.enter(bindings::first_of_removal(&turn)).await?,
-            (OperationKind::Deprovision | OperationKind::Cleanup, Phase::Bindings) => bindings::remove(&mut turn).await?,
+            (OperationKind::Deprovision | OperationKind::Cleanup, Phase::Bindings) => {
+                bindings::remove(&mut turn).await?
+            }
             (OperationKind::Update, Phase::Bindings) => bindings::refresh(&mut turn).await?,
             (OperationKind::Deprovision | OperationKind::Cleanup | OperationKind::Unbind, _) => turn.unmake().await?,
             (OperationKind::Provision | OperationKind::Bind, Phase::Undo) => turn.undo_making().await?,
@@ -170,7 +172,15 @@ impl Turn<'_> {
                     let Some(row) = rows.iter().find(|row| row.key == action.key()) else { continue };
                     busy.insert(row.key.clone());
                     let done = rows.iter().filter(|row| row.state == store::ResourceState::Ready).count();
-                    let task = act::Task { turn: self, blueprint, way, row: row.clone(), outputs: outputs.clone(), done, total: rows.len() };
+                    let task = act::Task {
+                        turn: self,
+                        blueprint,
+                        way,
+                        row: row.clone(),
+                        outputs: outputs.clone(),
+                        done,
+                        total: rows.len(),
+                    };
                     running.push(act::perform(task, action));
                 }
             }
@@ -252,13 +262,18 @@ impl Turn<'_> {
         let seen: Vec<plan::Row> = rows.iter().map(planned).collect();
         let kind = self.subject.operation.kind;
         let Some(blueprint) = blueprint else {
-            let retain = kind == OperationKind::Deprovision || kind == OperationKind::Cleanup && self.subject.instance.was_ready;
+            let retain =
+                kind == OperationKind::Deprovision || kind == OperationKind::Cleanup && self.subject.instance.was_ready;
             return Ok(plan::next(&seen, &Goal::Nothing { retain }, busy));
         };
         let wanted: Vec<Wanted> = blueprint
             .specs
             .iter()
-            .map(|spec| Wanted { key: spec.key.clone(), depends_on: spec.depends_on.clone(), serial: spec.serial.clone() })
+            .map(|spec| Wanted {
+                key: spec.key.clone(),
+                depends_on: spec.depends_on.clone(),
+                serial: spec.serial.clone(),
+            })
             .collect();
         // What a provision or bind starts from does not change while it runs.
         let fixed = matches!(kind, OperationKind::Provision | OperationKind::Bind);
