@@ -37,6 +37,8 @@ CREATE TABLE instance (
     id                  text NOT NULL,
     service_id          text NOT NULL,
     plan_id             text NOT NULL,
+    offering            text NOT NULL,               -- the names of offering and plan, for quotas and people
+    plan                text NOT NULL,
     revision            text NOT NULL REFERENCES revision,
     organization        text NOT NULL,
     space               text NOT NULL,
@@ -92,6 +94,7 @@ CREATE TABLE operation (
     retry_after         integer NOT NULL DEFAULT 1,  -- seconds; the driver's own estimate
     -- What an update makes of the instance once it has succeeded.
     plan_id             text,
+    plan                text,
     revision            text REFERENCES revision,
     parameters          bytea,                       -- sealed
     maintenance_version text,

@@ -22,6 +22,7 @@
 //! `config` and `metrics` may be used by all.
 
 pub mod aws;
+pub mod broker;
 pub mod catalog;
 pub mod config;
 pub mod driver;

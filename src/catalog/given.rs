@@ -12,4 +12,19 @@ pub struct Given {
     /// What the administrator's file forced when they were accepted.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub forced: Map<String, Value>,
+    /// What those of the given values stand for that name an instance of the same owner.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub resolved: Map<String, Value>,
+    /// The target that the user chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+impl Given {
+    /// What the user gave, references resolved: what [`super::Revision::accept`] takes.
+    pub fn values(&self) -> Map<String, Value> {
+        let mut values = self.given.clone();
+        values.extend(self.resolved.iter().map(|(name, value)| (name.clone(), value.clone())));
+        values
+    }
 }

@@ -1,10 +1,11 @@
-//! What expressions see as `instance`, `binding`, `plan` and `target`, and the slugs that names are made of.
+//! What expressions see as `instance`, `binding` and `target`, and the slugs that names are made of.
 
 use aws_lc_rs::digest;
 use data_encoding::Specification;
 use serde_json::{Map, Value, json};
 
-use crate::osb::{Context, Uid};
+use super::{Names, Plan};
+use crate::osb::Uid;
 
 /// How many characters of a slug are random: 80 bits in base 32.
 pub const SLUG_RANDOM: usize = 16;
@@ -23,46 +24,80 @@ pub fn slug(prefix: &str, uid: Uid, generation: i32) -> String {
     format!("{prefix}-{text}")
 }
 
-/// `instance` in expressions. What the platform did not say is none.
-pub fn instance(
-    prefix: &str,
-    uid: Uid,
-    generation: i32,
-    id: &str,
-    organization: &str,
-    space: &str,
-    context: &Context,
-) -> Value {
-    let given = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
-    json!({
-        "slug": slug(prefix, uid, generation),
-        "uid": uid,
-        "id": id,
-        "name": context.instance_name(),
-        "namespace": context.namespace(),
-        "organization": given(organization),
-        "space": given(space),
-    })
+/// What identifies an instance, as its row has it.
+#[derive(Clone, Copy, Debug)]
+pub struct InstanceFacts<'a> {
+    /// The row's identity.
+    pub uid: Uid,
+    /// The platform's id.
+    pub id: &'a str,
+    /// OSB's `organization_guid`.
+    pub organization: &'a str,
+    /// OSB's `space_guid`.
+    pub space: &'a str,
+    /// OSB's `context`.
+    pub context: &'a Value,
+    /// The pinned target.
+    pub target: &'a Value,
 }
 
-/// `binding` in expressions.
-pub fn binding(prefix: &str, uid: Uid, generation: i32, id: &str, app_guid: Option<&str>) -> Value {
-    json!({ "slug": slug(prefix, uid, generation), "uid": uid, "id": id, "app_guid": app_guid })
+/// What identifies a binding, as its row has it.
+#[derive(Clone, Copy, Debug)]
+pub struct BindingFacts<'a> {
+    /// The row's identity.
+    pub uid: Uid,
+    /// The platform's id.
+    pub id: &'a str,
+    /// The app it is for.
+    pub app_guid: Option<&'a str>,
+}
+
+impl Names {
+    /// The names in instance scope. What the platform did not say is none.
+    pub fn of_instance(prefix: &str, facts: &InstanceFacts<'_>, plan: &Plan, params: Value) -> Self {
+        let said = |key: &str| facts.context.get(key).filter(|value| value.is_string()).cloned().unwrap_or_default();
+        let given = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
+        let instance = json!({
+            "slug": slug(prefix, facts.uid, 0),
+            "uid": facts.uid,
+            "id": facts.id,
+            "name": said("instance_name"),
+            "namespace": said("namespace"),
+            "organization": given(facts.organization),
+            "space": given(facts.space),
+        });
+        Self { params, plan: plan.names().clone(), instance, binding: None, target: target(facts.target) }
+    }
+
+    /// The names in binding scope, from those of the binding's instance.
+    #[must_use]
+    pub fn of_binding(mut self, prefix: &str, facts: &BindingFacts<'_>, params: Value) -> Self {
+        let of_instance = std::mem::replace(&mut self.params, params);
+        if let Value::Object(instance) = &mut self.instance {
+            instance.insert("params".to_owned(), of_instance);
+        }
+        let slug = slug(prefix, facts.uid, 0);
+        self.binding = Some(json!({ "slug": slug, "uid": facts.uid, "id": facts.id, "app_guid": facts.app_guid }));
+        self
+    }
+
+    /// The same with the slugs of a later generation, for a global name that somebody else holds.
+    #[must_use]
+    pub fn of_generation(mut self, prefix: &str, instance: Uid, binding: Option<Uid>, generation: i32) -> Self {
+        for (value, uid) in [(Some(&mut self.instance), Some(instance)), (self.binding.as_mut(), binding)] {
+            if let (Some(Value::Object(shown)), Some(uid)) = (value, uid) {
+                shown.insert("slug".to_owned(), slug(prefix, uid, generation).into());
+            }
+        }
+        self
+    }
 }
 
 /// `target` in expressions, from a target as instances pin it: never the role or its ExternalId.
-pub fn target(pinned: &Value) -> Value {
+fn target(pinned: &Value) -> Value {
     let visible = ["name", "account", "region", "partition", "settings", "permissions_boundary"];
-    let mut shown: Map<String, Value> = visible.iter().map(|&key| (key.to_owned(), Value::Null)).collect();
-    if let Value::Object(pinned) = pinned {
-        shown.extend(
-            pinned
-                .iter()
-                .filter(|(key, _)| visible.contains(&key.as_str()))
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
-    }
-    Value::Object(shown)
+    let value = |key: &str| pinned.get(key).cloned().unwrap_or_default();
+    Value::Object(visible.iter().map(|&key| (key.to_owned(), value(key))).collect::<Map<_, _>>())
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{Broken, Engine};
-use crate::catalog::{self, Evaluated, Given, Names, OutputMap, Plan, Revision, Scope, Spec, Verb};
+use crate::catalog::identity::{BindingFacts, InstanceFacts};
+use crate::catalog::{Evaluated, Given, Names, OutputMap, Plan, Revision, Scope, Spec, Verb};
 use crate::driver::{Context, Target};
-use crate::osb::{self, Uid};
+use crate::osb::{PlanId, Uid};
 use crate::store::binding::Binding;
 use crate::store::instance::Instance;
 use crate::store::operation::Operation;
@@ -62,46 +63,29 @@ impl Subject {
         let pick = |new: &Option<String>, old: &str| new.clone().filter(|_| aimed).unwrap_or_else(|| old.to_owned());
         let digest = pick(&operation.revision, &instance.revision);
         let revision = engine.revision(&digest).await?;
-        let plan_id = osb::PlanId::from(pick(&operation.plan_id, instance.plan_id.as_str()));
+        let plan_id = PlanId::from(pick(&operation.plan_id, instance.plan_id.as_str()));
         let plan = revision.plan(&plan_id).ok_or_else(|| Broken::new("the revision lacks the instance's plan"))?;
         let parameters = match &operation.parameters {
             Some(sealed) if aimed => open(engine.vault(), place::operation_parameters(operation.id), sealed)?,
             _ => open(engine.vault(), place::instance_parameters(instance.uid), &instance.parameters)?,
         };
-        let params = effective(&revision, plan, Verb::Create, &parameters)?;
-        let context =
-            osb::Context(match if aimed { operation.context.as_ref() } else { None }.unwrap_or(&instance.context) {
-                Value::Object(map) => map.clone(),
-                _ => Map::new(),
-            });
-        let mut names = Names {
-            params,
-            plan: plan.names().clone(),
-            instance: catalog::identity::instance(
-                engine.prefix(),
-                instance.uid,
-                0,
-                instance.id.as_str(),
-                &instance.organization,
-                &instance.space,
-                &context,
-            ),
-            binding: None,
-            target: catalog::identity::target(&instance.target),
+        let params = effective(&revision, plan, Verb::Create, &parameters, &Value::Null)?;
+        let context = operation.context.as_ref().filter(|_| aimed).unwrap_or(&instance.context);
+        let facts = InstanceFacts {
+            uid: instance.uid,
+            id: instance.id.as_str(),
+            organization: &instance.organization,
+            space: &instance.space,
+            context,
+            target: &instance.target,
         };
+        let mut names = Names::of_instance(engine.prefix(), &facts, plan, params);
         if let Some(binding) = &self.binding {
             let parameters = open(engine.vault(), place::binding_parameters(binding.uid), &binding.parameters)?;
-            if let Value::Object(shown) = &mut names.instance {
-                shown.insert("params".to_owned(), std::mem::take(&mut names.params));
-            }
-            names.params = effective(&revision, plan, Verb::Bind, &parameters)?;
-            names.binding = Some(catalog::identity::binding(
-                engine.prefix(),
-                binding.uid,
-                0,
-                binding.id.as_str(),
-                binding.app_guid.as_deref(),
-            ));
+            let params = effective(&revision, plan, Verb::Bind, &parameters, &names.params)?;
+            let app_guid = binding.app_guid.as_deref();
+            let facts = BindingFacts { uid: binding.uid, id: binding.id.as_str(), app_guid };
+            names = names.of_binding(engine.prefix(), &facts, params);
         }
         let specs = revision.resources(self.scope(), &names)?;
         Ok(Blueprint { scope: self.scope(), plan_name: plan.name().to_owned(), revision, names, specs })
@@ -155,21 +139,16 @@ impl Blueprint {
 
     /// The name a resource has in a later generation.
     pub fn renamed(&self, engine: &Engine, subject: &Subject, key: &str, generation: i32) -> Result<String, Broken> {
-        let mut names = self.names.clone();
-        let slugs = [(Some(&mut names.instance), subject.instance.uid), (names.binding.as_mut(), subject.uid())];
-        for (value, uid) in slugs {
-            if let Some(Value::Object(shown)) = value {
-                shown.insert("slug".to_owned(), catalog::identity::slug(engine.prefix(), uid, generation).into());
-            }
-        }
+        let binding = subject.binding.as_ref().map(|binding| binding.uid);
+        let names = self.names.clone().of_generation(engine.prefix(), subject.instance.uid, binding, generation);
         let specs = self.revision.resources(self.scope, &names)?;
         let spec = specs.into_iter().find(|spec| spec.key == key);
         Ok(spec.ok_or_else(|| Broken::new("a resource that the revision does not have"))?.name)
     }
 }
 
-fn effective(revision: &Revision, plan: &Plan, verb: Verb, parameters: &Given) -> Result<Value, Broken> {
-    revision.accept(plan, verb, &parameters.given, &parameters.forced).map_err(|refusals| {
+fn effective(revision: &Revision, plan: &Plan, verb: Verb, given: &Given, instance: &Value) -> Result<Value, Broken> {
+    revision.accept(plan, verb, &given.values(), &given.forced, instance).map_err(|refusals| {
         let names: Vec<_> = refusals.iter().filter_map(|refusal| refusal.parameter.clone()).collect();
         Broken::new(format!("the stored parameters no longer fit their revision ({})", names.join(", ")))
     })

@@ -22,6 +22,10 @@ pub struct Instance {
     pub service_id: ServiceId,
     /// Its plan; after a successful update the new one.
     pub plan_id: PlanId,
+    /// The offering's name.
+    pub offering: String,
+    /// The plan's name.
+    pub plan: String,
     /// The digest of the revision it runs by.
     pub revision: String,
     /// OSB's `organization_guid`.
@@ -48,7 +52,7 @@ macro_rules! select {
     ($tail:literal, $($argument:expr),* $(,)?) => {
         sqlx::query_as!(
             Instance,
-            r#"SELECT uid, platform, id, service_id, plan_id, revision, organization, space, context, target,
+            r#"SELECT uid, platform, id, service_id, plan_id, offering, plan, revision, organization, space, context, target,
                       parameters AS "parameters: Sealed", maintenance_version, tags, state AS "state: State", ready_at IS NOT NULL AS "was_ready!" FROM instance "# + $tail,
             $($argument),*
         )
@@ -89,15 +93,38 @@ pub async fn by_uid(db: impl PgExecutor<'_>, uid: Uid) -> Result<Option<Instance
     Ok(select!("WHERE uid = $1", uid.uuid()).fetch_optional(db).await?)
 }
 
-/// How many instances a platform has: all, and those in one organisation and space.
-pub async fn count(db: impl PgExecutor<'_>, platform: &PlatformName, scope: Option<(&str, &str)>) -> Result<i64> {
-    let (organization, space) = scope.unzip();
+/// Which instances a limit counts: those of the platform that agree with everything set here. Names are `LIKE` patterns.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// In this organization.
+    pub organization: Option<String>,
+    /// In this space.
+    pub space: Option<String>,
+    /// In this namespace.
+    pub namespace: Option<String>,
+    /// Of offerings named so.
+    pub offering: Option<Vec<String>>,
+    /// Of plans named so.
+    pub plan: Option<Vec<String>>,
+    /// In targets named so.
+    pub target: Option<Vec<String>>,
+}
+
+/// How many instances of a platform a limit counts.
+pub async fn count(db: impl PgExecutor<'_>, platform: &PlatformName, counted: &Counted) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM instance WHERE platform = $1 AND state <> 'deleted'
-           AND ($2::text IS NULL OR organization = $2) AND ($3::text IS NULL OR space = $3)"#,
+           AND ($2::text IS NULL OR organization = $2) AND ($3::text IS NULL OR space = $3)
+           AND ($4::text IS NULL OR context ->> 'namespace' = $4)
+           AND ($5::text[] IS NULL OR offering LIKE ANY ($5)) AND ($6::text[] IS NULL OR plan LIKE ANY ($6))
+           AND ($7::text[] IS NULL OR target ->> 'name' LIKE ANY ($7))"#,
         platform.as_str(),
-        organization,
-        space,
+        counted.organization,
+        counted.space,
+        counted.namespace,
+        counted.offering.as_deref(),
+        counted.plan.as_deref(),
+        counted.target.as_deref(),
     )
     .fetch_one(db)
     .await?)
@@ -118,8 +145,8 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Instance, target: &str, opera
         "WITH o AS (INSERT INTO owner (uid, kind, platform, target, lane, run_at)
                     VALUES ($1, 'instance', $2, $3, $4, now())),
               i AS (INSERT INTO instance (uid, platform, id, service_id, plan_id, revision, organization, space, context,
-                                          target, parameters, maintenance_version, tags, state)
-                    VALUES ($1, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'creating')),
+                                          target, parameters, maintenance_version, tags, offering, plan, state)
+                    VALUES ($1, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $20, $21, 'creating')),
               op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline)
                      VALUES ($16, $1, 'provision', $17, $18, now() + $19))
          INSERT INTO event (owner, operation, actor, what, message) VALUES ($1, $16, $2, 'accepted', $17)",
@@ -142,6 +169,8 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Instance, target: &str, opera
         operation.description,
         operation.actor,
         interval(operation.lasts),
+        new.offering,
+        new.plan,
     )
     .execute(db)
     .await?;
@@ -173,7 +202,7 @@ pub async fn set_context(db: impl PgExecutor<'_>, uid: Uid, context: &Value) -> 
 /// Ends an update: what the operation aimed at becomes the instance's own.
 pub(super) async fn become_updated(db: &mut PgConnection, fence: &Fence, sealed: Option<&Sealed>) -> Result<()> {
     sqlx::query!(
-        "UPDATE instance SET plan_id = COALESCE(o.plan_id, instance.plan_id), revision = COALESCE(o.revision, instance.revision),
+        "UPDATE instance SET plan_id = COALESCE(o.plan_id, instance.plan_id), plan = COALESCE(o.plan, instance.plan), revision = COALESCE(o.revision, instance.revision),
                 parameters = COALESCE($3, instance.parameters), context = COALESCE(o.context, instance.context),
                 maintenance_version = COALESCE(o.maintenance_version, instance.maintenance_version), updated_at = now()
          FROM operation o WHERE instance.uid = $1 AND o.id = $2",

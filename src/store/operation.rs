@@ -28,6 +28,8 @@ pub struct NewOperation<'a> {
 pub struct Change {
     /// The new plan.
     pub plan_id: Option<String>,
+    /// The new plan's name.
+    pub plan: Option<String>,
     /// The revision it moves to.
     pub revision: Option<String>,
     /// The new parameters, sealed for this operation's row.
@@ -116,8 +118,8 @@ pub async fn accept(
     sqlx::query!(
         "WITH o AS (UPDATE owner SET epoch = epoch + 1, lane = $2, run_at = now() WHERE uid = $1 RETURNING platform),
               op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline, plan_id, revision, parameters,
-                                            maintenance_version, context)
-                     VALUES ($3, $1, $4, $5, $6, now() + $7, $8, $9, $10, $11, $12))
+                                            maintenance_version, context, plan)
+                     VALUES ($3, $1, $4, $5, $6, now() + $7, $8, $9, $10, $11, $12, $13))
          INSERT INTO event (owner, operation, actor, what, message)
          SELECT $1, $3, CASE WHEN $4 IN ('refresh', 'cleanup') THEN 'engine' ELSE platform END, 'accepted', $5 FROM o",
         owner.uuid(),
@@ -132,6 +134,7 @@ pub async fn accept(
         change.parameters.as_ref().map(Sealed::as_bytes),
         change.maintenance_version,
         change.context,
+        change.plan,
     )
     .execute(db)
     .await?;
@@ -338,9 +341,8 @@ pub async fn finish(
             .await?;
         }
     }
-    if let Some(cleanup) = &end.cleanup {
-        accept(&mut *transaction, fence.owner, OperationKind::Cleanup, Lane::Async, cleanup, &Change::default())
-            .await?;
+    if let Some((kind, operation)) = &end.follow_up {
+        accept(&mut *transaction, fence.owner, *kind, Lane::Async, operation, &Change::default()).await?;
     }
     transaction.commit().await?;
     Ok(())
