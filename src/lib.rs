@@ -24,3 +24,4 @@
 pub mod driver;
 pub mod http;
 pub mod osb;
+pub mod osb_client;
