@@ -30,6 +30,7 @@ pub mod engine;
 pub mod http;
 pub mod metrics;
 pub mod osb;
+pub mod osb_client;
 pub mod policy;
 pub mod resource;
 pub mod store;

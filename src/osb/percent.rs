@@ -54,15 +54,13 @@ fn escaped(text: &[u8]) -> Option<u8> {
     }
 }
 
-/// The text as one segment of a path or one value of a query: everything but the unreserved characters is escaped. A
-/// segment of dots only would be taken away by URL libraries, so its dots are escaped, too.
+/// The text as one segment of a path or one value of a query: everything but the unreserved characters is escaped.
+/// Beware of the segments `.` and `..`: URL libraries take them away even when their dots are escaped.
 pub fn encode_component(text: &str) -> String {
-    let dots = text == "." || text == "..";
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => encoded.push(char::from(byte)),
-            b'.' if !dots => encoded.push('.'),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
             other => {
                 let _ = write!(encoded, "%{other:02X}");
             }
