@@ -22,6 +22,7 @@
 //! `config` and `metrics` may be used by all.
 
 pub mod aws;
+pub mod catalog;
 pub mod driver;
 pub mod osb;
 pub mod resource;

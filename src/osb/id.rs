@@ -11,7 +11,7 @@ use uuid::Uuid;
 macro_rules! text_id {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -24,6 +24,11 @@ macro_rules! text_id {
             /// The text of the id.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// No id at all: what a request that lacks it holds until it is checked.
+            pub fn is_empty(&self) -> bool {
+                self.0.is_empty()
             }
         }
 

@@ -1,0 +1,298 @@
+//! YAML with positions: a document becomes a JSON value and a map from JSON pointer to line and column, so that every later
+//! check can say where.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::{Error, Options, Spanned, options};
+
+use super::problem::Problem;
+
+/// A parsed document. Pointers are JSON pointers (RFC 6901); a map entry also knows where its key stands.
+#[derive(Debug, Default)]
+pub(super) struct Located {
+    pub file: String,
+    pub value: Value,
+    values: BTreeMap<String, (u32, u32)>,
+    keys: BTreeMap<String, (u32, u32)>,
+}
+
+impl Located {
+    /// Parses one YAML document. Keys given twice are problems, and the first of them counts; what is not YAML at all ends
+    /// the parse with its one problem.
+    pub fn parse(file: &str, source: &str) -> (Option<Self>, Vec<Problem>) {
+        match serde_saphyr::from_str_with_options::<Spanned<Node>>(source, yaml_options()) {
+            Ok(root) => {
+                let mut located = Self { file: file.to_owned(), ..Self::default() };
+                let mut problems = Vec::new();
+                located.value = located.take(root, &mut String::new(), &mut problems);
+                (Some(located), problems)
+            }
+            Err(error) => (None, vec![syntax_problem(file, source, &error)]),
+        }
+    }
+
+    fn take(&mut self, node: Spanned<Node>, pointer: &mut String, problems: &mut Vec<Problem>) -> Value {
+        self.values.insert(pointer.clone(), position(&node));
+        match node.value {
+            Node::Leaf(value) => value,
+            Node::List(items) => Value::Array(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, item)| below(pointer, &index.to_string(), |p| self.take(item, p, problems)))
+                    .collect(),
+            ),
+            Node::Map(entries) => {
+                let mut map = Map::new();
+                for (key, value) in entries {
+                    let place = position(&key);
+                    let name = key.value;
+                    below(pointer, &name, |p| {
+                        if map.contains_key(&name) {
+                            let first = self.keys.get(p.as_str()).map_or(0, |first| first.0);
+                            problems.push(Problem {
+                                file: self.file.clone(),
+                                line: Some(place.0),
+                                column: Some(place.1),
+                                path: dotted(p),
+                                message: format!("the key stands here a second time, the first is in line {first}"),
+                            });
+                            return;
+                        }
+                        self.keys.insert(p.clone(), place);
+                        let value = self.take(value, p, problems);
+                        map.insert(name.clone(), value);
+                    });
+                }
+                Value::Object(map)
+            }
+        }
+    }
+
+    /// A problem at that pointer, or at the nearest thing above it that stands in the file.
+    pub fn problem(&self, pointer: &str, message: impl Into<String>) -> Problem {
+        self.problem_at(pointer, self.position(pointer), message)
+    }
+
+    /// A problem with the key itself.
+    pub fn key_problem(&self, pointer: &str, message: impl Into<String>) -> Problem {
+        let place = self.keys.get(pointer).copied().or_else(|| self.position(pointer));
+        self.problem_at(pointer, place, message)
+    }
+
+    fn problem_at(&self, pointer: &str, place: Option<(u32, u32)>, message: impl Into<String>) -> Problem {
+        Problem {
+            file: self.file.clone(),
+            line: place.map(|p| p.0),
+            column: place.map(|p| p.1),
+            path: dotted(pointer),
+            message: message.into(),
+        }
+    }
+
+    fn position(&self, pointer: &str) -> Option<(u32, u32)> {
+        let mut pointer = pointer;
+        loop {
+            // A value on the lines below its key is found faster by the key.
+            if let Some(place) = self.keys.get(pointer).or_else(|| self.values.get(pointer)) {
+                let value = self.values.get(pointer).unwrap_or(place);
+                return Some(if value.0 == place.0 { *value } else { *place });
+            }
+            pointer = &pointer[..pointer.rfind('/')?];
+        }
+    }
+}
+
+fn position<T>(node: &Spanned<T>) -> (u32, u32) {
+    let clip = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    (clip(node.referenced.line()), clip(node.referenced.column()))
+}
+
+fn yaml_options() -> Options {
+    options! {
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        with_snippet: false,
+    }
+}
+
+fn syntax_problem(file: &str, source: &str, error: &Error) -> Problem {
+    let place = error.location().map(|l| (l.line(), l.column()));
+    let text = error.without_snippet().to_string();
+    // The parser ends its sentence with the position, which we print ourselves.
+    let mut message = text.split(" at line ").next().unwrap_or(&text).trim_start_matches("error: ").to_owned();
+    let line = place.and_then(|(line, _)| source.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?));
+    if line.is_some_and(|line| line.contains("${{")) {
+        message.push_str("; an expression inside { }, [ ] or before \": \" must stand in quotes: \"${{ … }}\"");
+    }
+    let clip = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Problem {
+        file: file.to_owned(),
+        line: place.map(|p| clip(p.0)),
+        column: place.map(|p| clip(p.1)),
+        path: String::new(),
+        message,
+    }
+}
+
+/// Runs `f` with the pointer one token longer.
+pub(super) fn below<T>(pointer: &mut String, token: &str, f: impl FnOnce(&mut String) -> T) -> T {
+    let length = pointer.len();
+    pointer.push('/');
+    push_token(pointer, token);
+    let result = f(pointer);
+    pointer.truncate(length);
+    result
+}
+
+/// `pointer` with one more token, escaped.
+pub(super) fn join(pointer: &str, token: &str) -> String {
+    let mut joined = pointer.to_owned();
+    joined.push('/');
+    push_token(&mut joined, token);
+    joined
+}
+
+fn push_token(pointer: &mut String, token: &str) {
+    for c in token.chars() {
+        match c {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
+    }
+}
+
+/// A JSON pointer as people write it: `plans[0].fixed.fifo`.
+pub(super) fn dotted(pointer: &str) -> String {
+    let mut path = String::new();
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        if !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit()) {
+            path.push('[');
+            path.push_str(&token);
+            path.push(']');
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&token);
+        }
+    }
+    path
+}
+
+enum Node {
+    Leaf(Value),
+    List(Vec<Spanned<Node>>),
+    Map(Vec<(Spanned<String>, Spanned<Node>)>),
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Node, E> {
+        Ok(Node::Leaf(Value::Bool(v)))
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Node, E> {
+        Ok(Node::Leaf(v.into()))
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Node, E> {
+        Ok(Node::Leaf(v.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Node, E> {
+        let number = Number::from_f64(v).ok_or_else(|| E::custom("not a finite number"))?;
+        Ok(Node::Leaf(Value::Number(number)))
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Node, E> {
+        Ok(Node::Leaf(Value::String(v.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Leaf(Value::Null))
+    }
+
+    fn visit_none<E>(self) -> Result<Node, E> {
+        Ok(Node::Leaf(Value::Null))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        Deserialize::deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Node::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_and_key_knows_its_place() {
+        let (located, problems) = Located::parse("a.yaml", "name: x\nplans:\n  - id: 1\n    fixed: { a/b: on }\n");
+        let located = located.unwrap();
+        assert_eq!(problems, []);
+        assert_eq!(located.value, serde_json::json!({"name": "x", "plans": [{"id": 1, "fixed": {"a/b": "on"}}]}));
+        assert_eq!(located.problem("/plans/0/id", "bad").to_string(), "a.yaml:3:9: plans[0].id: bad");
+        assert_eq!(
+            located.key_problem("/plans/0/fixed/a~1b", "bad").to_string(),
+            "a.yaml:4:14: plans[0].fixed.a/b: bad"
+        );
+        // Something that is missing is reported where it should have been.
+        assert_eq!(located.problem("/plans/0/name", "bad").to_string(), "a.yaml:3:5: plans[0].name: bad");
+    }
+
+    #[test]
+    fn a_key_given_twice_is_reported_with_the_first() {
+        let (_, problems) = Located::parse("a.yaml", "a: 1\nb:\n  c: 1\n  c: 2\na: 3\n");
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "a.yaml:4:3: b.c: the key stands here a second time, the first is in line 3",
+                "a.yaml:5:1: a: the key stands here a second time, the first is in line 1"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unquoted_expression_in_braces_gets_a_hint() {
+        let (located, problems) = Located::parse("a.yaml", "a: { b: ${{ x }} }\n");
+        assert!(located.is_none());
+        assert!(problems[0].to_string().starts_with("a.yaml:1:"), "{}", problems[0]);
+        assert!(problems[0].message.contains("must stand in quotes"), "{}", problems[0]);
+    }
+}
