@@ -33,13 +33,20 @@ pub struct Settings {
     pub call_timeout: Duration,
     /// The longest one attempt may take.
     pub attempt_timeout: Duration,
+    /// Where AWS is, in place of `AWS_ENDPOINT_URL`.
+    pub endpoint_url: Option<String>,
     /// Sees every attempt; none in production unless metrics are on.
     pub observer: Option<Arc<dyn CallObserver>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { call_timeout: Duration::from_secs(15), attempt_timeout: Duration::from_secs(6), observer: None }
+        Self {
+            call_timeout: Duration::from_secs(15),
+            attempt_timeout: Duration::from_secs(6),
+            endpoint_url: None,
+            observer: None,
+        }
     }
 }
 
@@ -48,6 +55,7 @@ impl std::fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("call_timeout", &self.call_timeout)
             .field("attempt_timeout", &self.attempt_timeout)
+            .field("endpoint_url", &self.endpoint_url)
             .field("observed", &self.observer.is_some())
             .finish()
     }
@@ -83,7 +91,12 @@ impl Sessions {
         let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
             .or_else(ProfileFileRegionProvider::new())
             .or_else("us-east-1");
-        let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        let loader = match &settings.endpoint_url {
+            Some(url) => loader.endpoint_url(url),
+            None => loader,
+        };
+        let base = loader
             .region(region)
             .http_client(http)
             .retry_config(RetryConfig::standard().with_max_attempts(3))

@@ -44,12 +44,14 @@ impl Desired {
         })
     }
 
-    /// The policy document. Version 2012-10-17, because only there `${*}`, `${?}` and `${$}` mean the characters
+    /// The policy document. A statement without actions or resources grants nothing and is left out, so that an offering
+    /// can say "on the dead-letter queue, if there is one" without a condition around the whole statement. Version 2012-10-17, because only there `${*}`, `${?}` and `${$}` mean the characters
     /// themselves (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>).
     pub(super) fn policy(&self) -> Value {
         let statements: Vec<Value> = self
             .statements
             .iter()
+            .filter(|statement| !statement.actions.is_empty() && !statement.resources.is_empty())
             .map(|statement| {
                 let mut value =
                     json!({ "Effect": "Allow", "Action": statement.actions, "Resource": statement.resources });
@@ -92,12 +94,12 @@ pub(super) fn schema() -> Value {
                     "type": "object", "additionalProperties": false, "required": ["actions", "resources"],
                     "properties": {
                         "actions": {
-                            "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "^[a-z0-9-]+:[A-Za-z*]+$" },
-                            "description": "IAM actions, `s3:GetObject`."
+                            "type": "array", "items": { "type": "string", "pattern": "^[a-z0-9-]+:[A-Za-z*]+$" },
+                            "description": "IAM actions, `s3:GetObject`; none: the statement is left out."
                         },
                         "resources": {
-                            "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1, "x-iam-pattern": true },
-                            "description": "ARN patterns. User text in them goes through the filter `literal`."
+                            "type": "array", "items": { "type": "string", "minLength": 1, "x-iam-pattern": true },
+                            "description": "ARN patterns; none: the statement is left out. User text in them goes through the filter `literal`."
                         },
                         "conditions": {
                             "type": "object",
