@@ -62,7 +62,7 @@ queries: setup
 	@$(PHASE) "queries" -- $(WORLD) sqlx --check
 
 probes: setup
-	@$(PHASE) "probes of the AWS stand-in" -- $(WORLD) python -m probes
+	@$(PHASE) "probes of the AWS stand-in" -- $(WORLD) python -m unittest discover -s tests/aws/probes -t tests/aws
 
 setup:
 	@$(WORLD) setup

@@ -35,12 +35,13 @@ def admin_key(account):
     return {"AWS_ACCESS_KEY_ID": f"AKIA{account}ROOT", "AWS_SECRET_ACCESS_KEY": "stand-in"}
 
 
-def begin(world):
+def begin(world, log=None):
     """Starts the stand-in without waiting for it: it needs seconds to load moto."""
+    errors = open(log, "ab") if log else None
     python = interpreter()
     environment = python.environment(without_aws(world.environment))
     return world.start("The AWS stand-in", [python.program, "-m", "standin", "--port", "0"], env=environment,
-                       cwd=STANDIN, stdout=subprocess.PIPE)
+                       cwd=STANDIN, stdout=subprocess.PIPE, stderr=errors)
 
 
 def ready(child, seconds=90):

@@ -16,19 +16,22 @@ from process import wait_until
 from settings import ROOT, Refusal, given
 from system import need_compiler
 
-DEV_POLICY = """\
-# Written by tests/world for this run.
+POLICY = """\
+# {origin}
 platforms:
   - name: {platform}
     credentials:
       - {{ username: {username}, password_sha256: {digest} }}
 targets:
-  - {{ name: main, account: "{account}", region: {region} }}
+  - {{ name: main, account: "{account}", region: {region}, partition: {partition} }}
 default_target: main
+"""
+# Bindings may put their permissions on any role there. Right for the stand-in; in a real account a list of roles.
+ANY_ROLE = """\
 rules:
   - match: {{ platform: {platform} }}
     allow:
-      role: ["arn:aws:iam::{account}:role/*"]
+      role: ["arn:{partition}:iam::{account}:role/*"]
 """
 
 
@@ -54,10 +57,12 @@ def write_secret(path, text):
     return path
 
 
-def write_policy(path, platform, username, password, account, region):
+def write_policy(path, origin, username, password, account, region, partition="aws", any_role=False):
+    """A policy with one platform, one credential and one target."""
     digest = hashlib.sha256(password.encode()).hexdigest()
-    names = {"platform": json.dumps(platform), "username": json.dumps(username), "region": json.dumps(region)}
-    return write_secret(path, DEV_POLICY.format(digest=digest, account=account, **names))
+    words = {"platform": "main", "username": json.dumps(username), "region": json.dumps(region), "partition": partition}
+    text = (POLICY + ANY_ROLE * any_role).format(origin=origin, digest=digest, account=account, **words)
+    return write_secret(path, text)
 
 
 def write_master_key(path):
@@ -76,7 +81,7 @@ def migrate(program, environment):
 
 def serve(world, program, environment, url, username, password, log=None):
     """Starts a broker and waits until it serves its catalog. Its log goes to `log`, else to standard error."""
-    output = open(log, "wb") if log else sys.stderr
+    output = open(log, "ab") if log else sys.stderr
     child = world.start("The broker", [program, "serve"], env=environment, stdout=output, stderr=output, cwd=ROOT)
 
     def answers():

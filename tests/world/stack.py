@@ -26,13 +26,13 @@ class Stack:
 
 
 def start(world, log=None):
-    """Starts all of it and returns when the broker serves its catalog. The broker's log goes to `log`."""
+    """Starts all of it and returns when the broker serves its catalog. What they log goes to `log`, else to standard error."""
     stack, began = Stack(), time.monotonic()
     program = broker.build()
     tell(f"built the broker in {time.monotonic() - began:.1f} s")
 
     began = time.monotonic()
-    standin = aws.begin(world) if stack.own_aws else None
+    standin = aws.begin(world, log) if stack.own_aws else None
     stack.database_url = given("DATABASE_URL") or postgres.start(world, durable=True).url
     environment = amazon(stack, world.environment, aws.ready(standin) if standin else None)
     environment |= {"DATABASE_URL": stack.database_url, "CHANDLERY_CATALOG": given("CHANDLERY_CATALOG") or str(CATALOG)}
@@ -71,8 +71,8 @@ def policy(stack, world):
         # Only its author knows the password.
         return given("CHANDLERY_POLICY")
     stack.password = stack.password or broker.new_password()
-    return str(broker.write_policy(world.directory / "policy.yaml", "dev", stack.username, stack.password,
-                                   stack.account, stack.region))
+    path, origin = world.directory / "policy.yaml", "Written by tests/world for this run."
+    return str(broker.write_policy(path, origin, stack.username, stack.password, stack.account, stack.region, any_role=True))
 
 
 def tell(text):

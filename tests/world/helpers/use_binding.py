@@ -14,7 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 CONTENT = b"Fair winds."
-# A new key may take AWS some seconds to be known everywhere.
+# A new key may take AWS some seconds to be known everywhere; so long we are patient, in all.
+PATIENT_UNTIL = time.monotonic() + 20
 UNKNOWN_YET = {"InvalidAccessKeyId", "AccessDenied", "InvalidClientTokenId", "AccessDeniedException", "AWS.SimpleQueueService.AccessDenied"}
 
 
@@ -26,12 +27,11 @@ def client(service, credentials, endpoint):
 
 
 def patiently(call, **arguments):
-    end = time.monotonic() + 20
     while True:
         try:
             return call(**arguments)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in UNKNOWN_YET or time.monotonic() > end:
+            if error.response["Error"]["Code"] not in UNKNOWN_YET or time.monotonic() > PATIENT_UNTIL:
                 raise
             time.sleep(1)
 

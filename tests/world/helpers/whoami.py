@@ -1,4 +1,4 @@
-"""Prints {"account", "region"} of the AWS credentials that an SDK finds here, or {"error": words}. Run by the stand-in's
+"""Prints {"account", "partition", "region"} of the AWS credentials that an SDK finds here, or {"error": words}. Run by the stand-in's
 Python, which has boto3."""
 
 import json
@@ -12,7 +12,7 @@ if __name__ == "__main__":
         session = boto3.Session()
         # botocore does not read AWS_REGION, the other SDKs do.
         region = os.environ.get("AWS_REGION") or session.region_name
-        account = session.client("sts", region_name=region or "us-east-1").get_caller_identity()["Account"]
-        print(json.dumps({"account": account, "region": region}))
+        who = session.client("sts", region_name=region or "us-east-1").get_caller_identity()
+        print(json.dumps({"account": who["Account"], "partition": who["Arn"].split(":")[1], "region": region}))
     except (BotoCoreError, ClientError) as error:
         print(json.dumps({"error": str(error)}))

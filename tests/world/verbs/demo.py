@@ -11,13 +11,13 @@ def main(_arguments):
     good = False
     try:
         with World() as world:
-            screen, log = Screen(), world.directory / "broker.log"
+            screen, log = Screen(), world.directory / "servers.log"
             servers = stack.start(world, log)
             if servers.password is None:
-                raise Refusal("With a CHANDLERY_POLICY of your own, set CHANDLERY_DEV_USERNAME and CHANDLERY_DEV_PASSWORD to match.")
+                raise Refusal("With a CHANDLERY_POLICY of your own, set CHANDLERY_DEV_USERNAME and CHANDLERY_DEV_PASSWORD.")
             good = Walk(servers, screen).run_and_sum_up()
             if not good:
-                screen.say(f"\nThe broker's log ends with:\n{log.read_text(errors='replace')[-4000:]}")
+                screen.say(f"\nThe servers' log ends with:\n{log.read_text(errors='replace')[-4000:]}")
             if given("ONCE") in (None, "0"):
                 for line in farewell(servers, log):
                     screen.say(line)
