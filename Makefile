@@ -62,7 +62,7 @@ queries: setup
 	@$(PHASE) "queries" -- $(WORLD) sqlx --check
 
 probes: setup
-	@$(PHASE) "probes of the AWS stand-in" -- $(WORLD) python -m unittest discover -s tests/aws/probes -t tests/aws
+	@$(PHASE) "probes of the AWS stand-in" -- $(WORLD) python -m unittest discover -s tests/aws/probes
 
 setup:
 	@$(WORLD) setup
