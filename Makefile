@@ -17,13 +17,13 @@ help:  ## this list
 build: setup  ## the broker, optimised: target/release/chandlery
 	@cargo build --locked --release
 
-demo:  ## the main job from end to end, then a broker to try (ONCE=1: ends after the walk)
+demo: setup  ## the main job from end to end, then a broker to try (ONCE=1: ends after the walk)
 	@$(WORLD) demo
 
-dev:  ## PostgreSQL, AWS stand-in and broker; prints one line of JSON when ready; Ctrl-C ends it
+dev: setup  ## PostgreSQL, AWS stand-in and broker; prints one line of JSON when ready; Ctrl-C ends it
 	@$(WORLD) dev
 
-run:  ## a broker on your own DATABASE_URL and AWS account
+run: setup  ## a broker on your own DATABASE_URL and AWS account
 	@$(WORLD) run
 
 test: checks  ## everything that must pass before a change lands (a sample of the crash test)

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import importlib.util
 import json
 import os
 import select
@@ -12,6 +13,10 @@ import time
 
 from settings import CACHE, STANDIN, Refusal, without_aws
 from system import install
+
+
+PURPOSE = "Python's venv module"
+PACKAGES = ["python3-venv"]
 
 
 class Python:
@@ -81,12 +86,17 @@ def interpreter():
     return Python(sys.executable, [str(home / "packages")])
 
 
+def lacks():
+    """{what is missing: its Debian packages}. Debian's Python comes without what fills a new venv with pip."""
+    return {} if importlib.util.find_spec("ensurepip") else {PURPOSE: PACKAGES}
+
+
 def pip_install(home, wanted):
     """Into a venv; where Python comes without venv, beside it, with the system's pip."""
     quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r", str(wanted)]
     if not make_venv(home):
         try:
-            install(["python3-venv"], "Python's venv module")
+            install(PACKAGES, PURPOSE)
         except Refusal:
             if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode:
                 raise

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -35,7 +34,7 @@ rules:
 """
 
 
-def build(release=False):
+def build(world, release=False):
     """The program's path. CHANDLERY_BIN names one that is already built; else cargo builds it (nothing to do if fresh)."""
     if given("CHANDLERY_BIN"):
         return Path(given("CHANDLERY_BIN")).absolute()
@@ -43,10 +42,10 @@ def build(release=False):
     command = ["cargo", "build", "--locked", "--bin", "chandlery", "--message-format", "json-render-diagnostics"]
     # A DATABASE_URL of the environment is for the program, not for the macros that check its SQL.
     environment = os.environ | {"SQLX_OFFLINE": "true"}
-    ran = subprocess.run(command + ["--release"] * release, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    if ran.returncode:
+    status, said = world.run("cargo", command + ["--release"] * release, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    if status:
         raise Refusal("The broker does not build: see above.")
-    built = [json.loads(line).get("executable") for line in ran.stdout.splitlines() if line.startswith("{")]
+    built = [json.loads(line).get("executable") for line in said.splitlines() if line.startswith(b"{")]
     return Path([b for b in built if b][-1])
 
 
@@ -73,10 +72,10 @@ def new_password():
     return secrets.token_urlsafe(18)
 
 
-def migrate(program, environment):
-    ran = subprocess.run([program, "migrate"], env=environment, stdout=sys.stderr)
-    if ran.returncode:
-        raise Refusal(f"{program} migrate failed (exit status {ran.returncode}): see above.")
+def migrate(world, program, environment):
+    status, _ = world.run("chandlery migrate", [program, "migrate"], env=environment, stdout=sys.stderr)
+    if status:
+        raise Refusal(f"{program} migrate failed (exit status {status}): see above.")
 
 
 def serve(world, program, environment, url, username, password, log=None):
@@ -96,9 +95,3 @@ def serve(world, program, environment, url, username, password, log=None):
         said = Path(log).read_text(errors="replace")[-3000:] if log else "see above"
         raise Refusal(f"The broker does not serve its catalog at {url}: {said}")
     return child
-
-
-def kill(child):
-    """kill -9, for those who want to see it come back."""
-    child.process.send_signal(signal.SIGKILL)
-    child.process.wait()

@@ -20,7 +20,8 @@ from settings import CACHE, Refusal
 from system import install
 
 USER = DATABASE = "chandlery"
-PURPOSE = "PostgreSQL (the server, 13 or later)"
+PURPOSE = "the PostgreSQL server (13 or later)"
+PACKAGES = ["postgresql"]
 COMMON = {"listen_addresses": "127.0.0.1", "max_connections": "300", "dynamic_shared_memory_type": "mmap",
           "log_min_messages": "warning", "timezone": "UTC"}
 # For tests only: a crash of the machine may lose everything, and nothing waits for a disk.
@@ -73,7 +74,12 @@ def answers(data):
 
 def find():
     """The directory of the server's programs; installs the server if there is none."""
-    return search() or install(["postgresql"], PURPOSE) or search() or missing()
+    return search() or install(PACKAGES, PURPOSE) or search() or missing()
+
+
+def lacks():
+    """{what is missing: its Debian packages}"""
+    return {} if search() else {PURPOSE: PACKAGES}
 
 
 def search():
@@ -91,7 +97,7 @@ def search():
 
 
 def missing():
-    raise Refusal(f"{PURPOSE} is missing: postgres, initdb and psql were not found; install it and try again.")
+    raise Refusal(f"Missing: {PURPOSE}; postgres, initdb and psql were not found. Install it and try again.")
 
 
 def unprivileged():

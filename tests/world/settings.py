@@ -28,5 +28,5 @@ def without_aws(environment):
     """A copy without anything that could lead an AWS SDK to a person's own account."""
     kept = {"AWS_CA_BUNDLE"}
     clean = {k: v for k, v in environment.items() if not k.startswith("AWS_") or k in kept}
-    clean |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
-    return clean
+    none = "/dev/null"
+    return clean | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none}

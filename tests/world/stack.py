@@ -17,7 +17,8 @@ class Stack:
     def __init__(self):
         self.username = given("CHANDLERY_DEV_USERNAME") or "dev"
         self.password = given("CHANDLERY_DEV_PASSWORD")
-        self.url = self.database_url = self.endpoint = self.account = self.region = self.environment = None
+        self.url = self.database_url = self.endpoint = self.account = self.region = None
+        self.environment = None  # the broker's
         self.own_aws = not given("AWS_ENDPOINT_URL")
 
     def described(self):
@@ -26,9 +27,9 @@ class Stack:
 
 
 def start(world, log=None):
-    """Starts all of it and returns when the broker serves its catalog. What they log goes to `log`, else to standard error."""
+    """Starts all of it and returns when the broker serves its catalog. Logs go to `log`, else to standard error."""
     stack, began = Stack(), time.monotonic()
-    program = broker.build()
+    program = broker.build(world)
     tell(f"built the broker in {time.monotonic() - began:.1f} s")
 
     began = time.monotonic()
@@ -43,7 +44,7 @@ def start(world, log=None):
     stack.url = "http://" + re.sub(r"^(0\.0\.0\.0|\[::\])(?=:)", "127.0.0.1", listen)
     stack.environment = environment
 
-    broker.migrate(program, environment)
+    broker.migrate(world, program, environment)
     broker.serve(world, program, environment, stack.url, stack.username, stack.password, log)
     tell(f"started the servers in {time.monotonic() - began:.1f} s")
     return stack

@@ -13,11 +13,11 @@ updated = False
 def install(packages, purpose):
     """apt-get install as root or through sudo; a Refusal that says what to install where neither is possible."""
     global updated
-    sentence = f"{purpose} is missing; install it (Debian, Ubuntu: sudo apt-get install {' '.join(packages)}) and try again."
+    sentence = f"Missing: {purpose}; install it (Debian, Ubuntu: sudo apt-get install {' '.join(packages)}) and try again."
     become = root_prefix()
     if shutil.which("apt-get") is None or become is None:
         raise Refusal(sentence)
-    print(f"{purpose} is missing: installing {' '.join(packages)}", file=sys.stderr)
+    print(f"Missing: {purpose}; installing {' '.join(packages)}", file=sys.stderr)
     apt = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
     if not updated:
         subprocess.run([*apt, "update"], stdout=sys.stderr)
@@ -37,11 +37,20 @@ def root_prefix():
     return ["sudo", "-n"] if subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0 else None
 
 
-def need_compiler():
+def need_rust():
     if shutil.which("cargo") is None:
         raise Refusal("Rust is missing; install it with rustup (https://rustup.rs) and try again.")
-    if shutil.which("cc") is None:
-        install(["gcc", "libc6-dev"], "A C compiler")
+
+
+def compiler_lacks():
+    """{what is missing: its Debian packages}"""
+    return {} if shutil.which("cc") else {"a C compiler": ["gcc", "libc6-dev"]}
+
+
+def need_compiler():
+    need_rust()
+    for purpose, packages in compiler_lacks().items():
+        install(packages, purpose)
 
 
 def need_component(command, component):

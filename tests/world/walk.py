@@ -1,4 +1,4 @@
-"""The main job, step by step, as a platform does it: order, wait, bind, use, unbind, give back, look that nothing is left."""
+"""The main job, step by step, as a platform does it: order, wait, bind, use, unbind, give back, look for remains."""
 
 import json
 import subprocess

@@ -52,6 +52,13 @@ class World:
         self.children.append(child)
         return child
 
+    def run(self, name, argv, **options):
+        """Runs a command to its end within this world: (exit status, what it printed if stdout=PIPE)."""
+        child = self.start(name, argv, **options)
+        output, _ = child.process.communicate()
+        self.children.remove(child)
+        return child.wait(), output
+
     def stay(self):
         """Waits for a signal. A server that ends by itself is an error."""
         while True:

@@ -7,8 +7,9 @@ import boto3
 
 if __name__ == "__main__":
     urls = boto3.client("sqs").list_queues().get("QueueUrls", [])
+    pages = boto3.client("iam").get_paginator("list_users").paginate()
     print(json.dumps({
         "buckets": sorted(b["Name"] for b in boto3.client("s3").list_buckets()["Buckets"]),
         "queues": sorted(url.rpartition("/")[2] for url in urls),
-        "users": sorted(u["UserName"] for p in boto3.client("iam").get_paginator("list_users").paginate() for u in p["Users"]),
+        "users": sorted(user["UserName"] for page in pages for user in page["Users"]),
     }))

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 CONTENT = b"Fair winds."
 # A new key may take AWS some seconds to be known everywhere; so long we are patient, in all.
 PATIENT_UNTIL = time.monotonic() + 20
-UNKNOWN_YET = {"InvalidAccessKeyId", "AccessDenied", "InvalidClientTokenId", "AccessDeniedException", "AWS.SimpleQueueService.AccessDenied"}
+UNKNOWN_YET = {"InvalidAccessKeyId", "InvalidClientTokenId", "AccessDenied", "AccessDeniedException"}
 
 
 def client(service, credentials, endpoint):

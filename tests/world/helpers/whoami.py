@@ -1,5 +1,5 @@
-"""Prints {"account", "partition", "region"} of the AWS credentials that an SDK finds here, or {"error": words}. Run by the stand-in's
-Python, which has boto3."""
+"""Prints {"account", "partition", "region"} of the AWS credentials that an SDK finds here, or {"error": words}.
+Run by the stand-in's Python, which has boto3."""
 
 import json
 import os

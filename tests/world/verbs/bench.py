@@ -14,8 +14,8 @@ def main(arguments):
     home = ROOT / "tests" / "bench"
     if not (home / "__main__.py").exists():
         raise Refusal(f"There is no benchmark in this checkout ({home} is missing).")
-    program = broker.build(release=True)
     with World() as world:
+        program = broker.build(world, release=True)
         standin = aws.begin(world)
         database = postgres.start(world, durable=True).url
         ready = aws.ready(standin)

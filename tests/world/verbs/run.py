@@ -9,6 +9,7 @@ from pathlib import Path
 import aws
 import broker
 from settings import CATALOG, ROOT, Refusal, given
+from world import World
 
 USERNAME = "broker"
 
@@ -23,11 +24,13 @@ def main(_arguments):
     environment["CHANDLERY_POLICY"] = given("CHANDLERY_POLICY") or str(policy(home, who))
     if not given("CHANDLERY_MASTER_KEY_KMS"):
         environment["CHANDLERY_MASTER_KEY_FILE"] = given("CHANDLERY_MASTER_KEY_FILE") or str(master_key(home))
-    program = broker.build(release=True)
-    broker.migrate(program, environment)
+    with World() as world:
+        program = broker.build(world, release=True)
+        broker.migrate(world, program, environment)
     address = given("CHANDLERY_LISTEN") or "127.0.0.1:8080"
     print(f"Serving account {who['account']}, region {who['region']}, at http://{address}", file=sys.stderr)
     os.chdir(ROOT)
+    # From here on this process is the broker: signals go to it.
     os.execve(program, [str(program), "serve"], environment)
 
 

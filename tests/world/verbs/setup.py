@@ -2,14 +2,18 @@
 
 import aws
 import postgres
-from system import need_compiler, need_component
+from system import compiler_lacks, install, need_component, need_rust
 
 
 def main(arguments):
-    need_compiler()
+    need_rust()
     if "lint" in arguments:
         need_component("fmt", "rustfmt")
         need_component("clippy", "clippy")
+    # All at once: one installation, or one sentence.
+    lacking = compiler_lacks() | postgres.lacks() | aws.lacks()
+    if lacking:
+        install([package for packages in lacking.values() for package in packages], ", ".join(lacking))
     postgres.find()
     aws.interpreter()
     return 0

@@ -4,7 +4,6 @@ from which builds without a database are checked. --check writes elsewhere and f
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -27,11 +26,11 @@ def main(arguments):
     with World() as world, tempfile.TemporaryDirectory(dir=CACHE, prefix="sqlx-") as found:
         server = postgres.start(world, durable=False)
         apply(server)
-        compile_queries(server.url, found)
+        compile_queries(world, server.url, found)
         return compare(Path(found)) if arguments else replace(Path(found))
 
 
-def compile_queries(url, directory):
+def compile_queries(world, url, directory):
     # The macros write while they expand, so our crate has to be compiled anew; cargo goes by the time of its root.
     # The time is put back, so that other builds stay fresh, unless somebody wrote to it meanwhile.
     root = ROOT / "src" / "lib.rs"
@@ -40,7 +39,7 @@ def compile_queries(url, directory):
     touched = root.stat().st_mtime_ns
     environment = os.environ | {"DATABASE_URL": url, "SQLX_OFFLINE": "false", "SQLX_OFFLINE_DIR": directory}
     try:
-        status = subprocess.run(["cargo", "check", "--quiet", "--locked", "--lib"], cwd=ROOT, env=environment).returncode
+        status, _ = world.run("cargo", ["cargo", "check", "--quiet", "--locked", "--lib"], cwd=ROOT, env=environment)
     finally:
         if root.stat().st_mtime_ns == touched:
             os.utime(root, ns=(before.st_atime_ns, before.st_mtime_ns))
