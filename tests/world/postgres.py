@@ -51,7 +51,7 @@ def start(world, durable):
         with archive.open("rb") as packed:
             subprocess.run(["tar", "-x"], stdin=packed, cwd=home, check=True, **as_user(owner))
         port = free_port()
-        settings = COMMON | ({} if durable else CARELESS) | {"port": str(port), "unix_socket_directories": str(home)}
+        settings = COMMON | ({} if durable else CARELESS) | {"port": str(port), "unix_socket_directories": ""}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         log = home / "log"
         with log.open("wb") as output:

@@ -37,8 +37,8 @@ def start(world, log=None):
     stack.database_url = given("DATABASE_URL") or postgres.start(world, durable=True).url
     environment = amazon(stack, world.environment, aws.ready(standin) if standin else None)
     environment |= {"DATABASE_URL": stack.database_url, "CHANDLERY_CATALOG": given("CHANDLERY_CATALOG") or str(CATALOG)}
-    environment["CHANDLERY_MASTER_KEY_FILE"] = given("CHANDLERY_MASTER_KEY_FILE") or str(
-        broker.write_master_key(world.directory / "master.key"))
+    if not (given("CHANDLERY_MASTER_KEY_FILE") or given("CHANDLERY_MASTER_KEY_KMS")):
+        environment["CHANDLERY_MASTER_KEY_FILE"] = str(broker.write_master_key(world.directory / "master.key"))
     environment["CHANDLERY_POLICY"] = policy(stack, world)
     environment["CHANDLERY_LISTEN"] = listen = given("CHANDLERY_LISTEN") or f"127.0.0.1:{postgres.free_port()}"
     stack.url = "http://" + re.sub(r"^(0\.0\.0\.0|\[::\])(?=:)", "127.0.0.1", listen)
