@@ -1,0 +1,5 @@
+"""May this identity make this call?"""
+
+
+def authorize(call):
+    pass
