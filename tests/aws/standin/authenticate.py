@@ -6,6 +6,9 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErro
 UnrecognizedClientException https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
 """
 
+from moto.core.utils import utcnow
+from moto.iam.models import AccessKeyLastUsed
+
 from . import signature
 from .credentials import ANONYMOUS
 from .errors import AwsError
@@ -38,6 +41,8 @@ def authenticate(call):
         signature.verify(call.request, identity)
     except signature.Refused as refused:
         raise refusal(call, refused.reason, refused.message) from None
+    if identity.moto_key is not None:
+        identity.moto_key.last_used = AccessKeyLastUsed(utcnow(), call.service, call.region)
 
 
 def refusal(call, reason, message):

@@ -47,7 +47,7 @@ def queue(q):
 def user(iam, u):
     return {
         "name": u.name, "path": u.path, "access_keys": sorted(k.access_key_id for k in u.access_keys),
-        "policies": sorted(u.policies), "attached": sorted(u.managed_policies), "boundary": getattr(u, "boundary", None),
+        "policies": sorted(u.policies), "attached": sorted(u.managed_policies), "boundary": (getattr(u, "permissions_boundary", None) or {}).get("PermissionsBoundaryArn"),
         "tags": entity_tags(iam, u.arn),
     }
 

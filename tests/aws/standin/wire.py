@@ -75,6 +75,8 @@ def json_error(call, failure, headers, protocol):
     if call.service == "sqs":
         headers["x-amzn-query-error"] = f"{query_code(call, failure.code)};{'Sender' if failure.status < 500 else 'Receiver'}"
         kind = f"com.amazonaws.sqs#{failure.code}"
+        if failure.code == "AccessDenied":
+            kind = "com.amazon.coral.service#AccessDeniedException"
     version = "1.1"
     try:
         version = model_of(call.service).metadata.get("jsonVersion", "1.0")

@@ -17,6 +17,7 @@ from moto.iam.models import iam_backends
 from ..credentials import Identity, keys
 from ..errors import AwsError
 from ..tags import from_list
+from ..world import world
 from . import registry
 
 LETTERS = string.ascii_uppercase + "234567"
@@ -70,6 +71,8 @@ def role_named(arn):
     parts = arn.split(":")
     if len(parts) != 6 or parts[2] != "iam" or not parts[5].startswith("role/"):
         raise AwsError("ValidationError", f"{arn} is invalid")
+    if world.account(parts[4]).visibility.hidden("role", parts[5].rsplit("/", 1)[-1]):
+        return None
     roles = iam_backends[parts[4]]["aws"].roles.values() if parts[4].isdigit() and len(parts[4]) == 12 else ()
     return next((role for role in roles if role.arn == arn), None)
 
