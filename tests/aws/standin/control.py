@@ -23,7 +23,7 @@ ACCOUNT = re.compile(r"/_standin/accounts/(\d{12})(?:/(\w+))?")
 def answer(request):
     try:
         body = json.loads(request.body) if request.body else {}
-        return reply(200, route(request.method, request.path, body))
+        return reply(200, route(request, body))
     except LookupError as error:
         return reply(404, {"error": str(error)})
     except (ValueError, TypeError) as error:
@@ -34,7 +34,8 @@ def reply(status, value):
     return Response(status, {"Content-Type": "application/json"}, json.dumps(value, default=str))
 
 
-def route(method, path, body):
+def route(request, body):
+    method, path = request.method, request.path
     if (method, path) == ("GET", "/_standin/health"):
         return {"ok": True}
     if (method, path) == ("GET", "/_standin/calls"):
@@ -59,7 +60,7 @@ def route(method, path, body):
     elif (method, what) == ("PUT", "sqs"):
         account.queue_name_cooldown = bool(body.get("name_cooldown"))
     elif (method, what) == ("GET", "inventory"):
-        return inventory(number)
+        return inventory(number, request.host)
     else:
         raise LookupError(f"no such thing: {method} {path}")
     return {"ok": True}

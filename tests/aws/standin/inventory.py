@@ -10,11 +10,11 @@ from moto.sqs.models import sqs_backends
 from .tags import bucket_tags, entity_tags
 
 
-def inventory(account):
+def inventory(account, host):
     iam = iam_backends[account]["aws"]
     return {
         "buckets": [bucket(b) for b in by_name(s3_backends[account]["aws"].buckets)],
-        "queues": [queue(q) for region in sorted(sqs_backends[account]) for q in by_name(sqs_backends[account][region].queues)],
+        "queues": [queue(q, host) for region in sorted(sqs_backends[account]) for q in by_name(sqs_backends[account][region].queues)],
         "users": [user(iam, u) for u in by_name(iam.users)],
         "roles": [role(r) for r in sorted(iam.roles.values(), key=lambda r: r.name)],
         "policies": [
@@ -39,8 +39,8 @@ def bucket(b):
             "uploads": len(b.multiparts)}
 
 
-def queue(q):
-    return {"name": q.name, "url": q.physical_resource_id, "arn": q.queue_arn, "region": q.region, "tags": dict(q.tags or {}),
+def queue(q, host):
+    return {"name": q.name, "url": f"http://{host}/{q.account_id}/{q.name}", "arn": q.queue_arn, "region": q.region, "tags": dict(q.tags or {}),
             "messages": len(q._messages)}
 
 

@@ -111,7 +111,7 @@ def compiled(pattern):
         return None   # Unicode classes: tags, checked by the services that have them
     text = text.replace(r"\/", "/")
     try:
-        return re.compile(text)
+        return re.compile(text, re.ASCII)
     except re.error:
         return None
 

@@ -5,11 +5,13 @@ space not counted; 6,144 a managed policy; 10 attached), https://docs.aws.amazon
 with other versions), .../API_PutUserPolicy.html (MalformedPolicyDocument; moto checks the grammar).
 """
 
+import json
 import re
 
 from moto.iam.models import iam_backends
 
 from ..errors import AwsError
+from ..policy import statements
 from ..world import world
 from . import registry
 from .iam_users import backend, no_such
@@ -93,3 +95,15 @@ def boundary_uses(account, arn):
     iam = iam_backends[account]["aws"]
     users = [u for u in iam.users.values() if (getattr(u, "permissions_boundary", None) or {}).get("PermissionsBoundaryArn") == arn]
     return users + [r for r in iam.roles.values() if r.permissions_boundary_arn == arn]
+
+
+@registry.before("iam", *(f"Put{kind}Policy" for kind in LIMITS), "CreatePolicy", "CreatePolicyVersion")
+def no_principal(call):
+    """An identity's policy names no principal; moto lets it. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html"""
+    try:
+        document = json.loads(call.params["PolicyDocument"])
+    except ValueError:
+        return   # moto has the words for that
+    for statement in statements(document if isinstance(document, dict) else {}):
+        if "Principal" in statement or "NotPrincipal" in statement:
+            raise AwsError("MalformedPolicyDocument", "Policy document should not specify a principal.")
