@@ -46,7 +46,7 @@ def delete(bucket, key, version, bypass):
     marker = FakeDeleteMarker(former or Named(key))
     if bucket.versioning_status == "Suspended":
         marker._version_id = "null"
-    bucket.keys.setlist(key, (bucket.keys.getlist(key) or []) + [marker])
+    dict.__setitem__(bucket.keys, key, (bucket.keys.getlist(key) or []) + [marker])
     return Deleted(marker.version_id, True)
 
 
@@ -60,9 +60,9 @@ class Named:
 def remove(bucket, key, version):
     rest = [v for v in bucket.keys.getlist(key) if v is not version]
     if rest:
-        bucket.keys.setlist(key, rest)
+        dict.__setitem__(bucket.keys, key, rest)
     else:
-        bucket.keys.pop(key)
+        dict.pop(bucket.keys, key)   # moto's own pop fails on delete markers
     if not isinstance(version, FakeDeleteMarker):
         s3_backends[bucket.account_id]["aws"].tagger.delete_all_tags_for_resource(version.arn)
         version.dispose()

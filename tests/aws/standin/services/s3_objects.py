@@ -11,6 +11,8 @@
 import datetime
 import json
 
+from moto.s3.models import s3_backends
+
 from ..actions import Need
 from ..actions_kms import find_key
 from ..actions_s3 import encryption_key
@@ -20,6 +22,7 @@ from ..errors import AwsError
 from ..s3_state import find_version
 from . import registry
 from .s3_buckets import acl_not_supported, owner_enforced
+from .s3_deletion import remove
 
 MAKE = ("PutObject", "CopyObject", "CompleteMultipartUpload")
 START = ("PutObject", "CopyObject", "CreateMultipartUpload")
@@ -58,13 +61,27 @@ def check_lock_and_key(call):
 
 @registry.instead("s3", *MAKE)
 def make_object(call):
-    """moto stores the object; the other versions of a suspended bucket are put back under it."""
+    """moto stores the object. In a suspended bucket it does so as one more version, which then becomes the null version."""
     bucket, key = call.bucket, call.params["Key"]
-    former = list(bucket.keys.getlist(key) or []) if bucket.versioning_status == "Suspended" else []
-    kept = [v for v in former if v.version_id != "null"]
-    response = call_moto(call)
-    if kept and response.status < 400:
-        bucket.keys.setlist(key, kept + [bucket.keys.getlist(key)[-1]])
+    if bucket.versioning_status != "Suspended":
+        return call_moto(call)
+    bucket.versioning_status = "Enabled"
+    try:
+        response = call_moto(call)
+    finally:
+        bucket.versioning_status = "Suspended"
+    if response.status < 400:
+        tagger = s3_backends[bucket.account_id]["aws"].tagger
+        new = bucket.keys.getlist(key)[-1]
+        tags = tagger.get_tag_dict_for_resource(new.arn)
+        tagger.delete_all_tags_for_resource(new.arn)
+        former = find_version(bucket, key, "null")
+        if former is not None:
+            remove(bucket, key, former)
+        new._version_id, new._is_versioned = "null", False
+        tagger.tag_resource(new.arn, tagger.convert_dict_to_tags_input(tags))
+        response.headers = {k: v for k, v in response.headers.items() if k.lower() != "x-amz-version-id"}
+        response.headers["x-amz-version-id"] = "null"
     return response
 
 
