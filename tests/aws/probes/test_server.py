@@ -212,7 +212,10 @@ class Gaps(Probe):
             "QueueConfigurations": [{"QueueArn": f"arn:aws:sqs:{REGION}:{self.account}:q", "Events": ["s3:ObjectCreated:*"]}]})
         self.refused("StandInNotImplemented", self.root("iam").generate_service_last_accessed_details, Arn="arn:aws:iam::1:user/x" * 2, status=501)
         self.refused("StandInNotImplemented", self.root("kms").connect_custom_key_store, CustomKeyStoreId="cks-12345", status=501)
-        self.refused("StandInNotImplemented", self.root("sqs").start_message_move_task, SourceArn="arn:aws:sqs:eu-west-1:1:q", status=501)
+        url = self.root("sqs").create_queue(QueueName="q")["QueueUrl"]
+        self.refused("StandInNotImplemented", self.root("sqs").remove_permission, QueueUrl=url, Label="x", status=501)
+        self.refused("StandInNotImplemented", self.root("iam").attach_user_policy, UserName=self.user().name, status=501,
+                     PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
         self.refused("StandInNotImplemented", self.root("eks").describe_cluster_versions, status=501)
 
 

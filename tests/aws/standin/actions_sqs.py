@@ -34,7 +34,19 @@ def find_queue(account, region, name):
     return sqs_backends[account][region].queues.get(name) if account and name else None
 
 
+def moves(call):
+    """A redrive reads the dead-letter queue and writes the destination, all in the caller's name."""
+    source = call.params.get("SourceArn") or "*"
+    actions = [call.operation] + (["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"] if call.operation == "StartMessageMoveTask" else [])
+    found = [Need(f"sqs:{action}", source) for action in actions]
+    if call.operation == "StartMessageMoveTask" and call.params.get("DestinationArn"):
+        found.append(Need("sqs:SendMessage", call.params["DestinationArn"]))
+    return found
+
+
 def needs(call):
+    if call.operation in ("StartMessageMoveTask", "ListMessageMoveTasks"):
+        return moves(call)
     operation = SINGLE.get(call.operation, call.operation)
     account, name = queue_place(call)
     if name is None:

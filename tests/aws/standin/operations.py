@@ -28,6 +28,19 @@ MODEL_NAMES = {"tagging": "resourcegroupstaggingapi", "elasticloadbalancing": "e
                "cloudcontrolapi": "cloudcontrol", "es": "opensearch"}
 
 
+class Headers(dict):
+    """Request headers for the parsers, which ask in any case and, for S3's many header members, very often."""
+
+    def __contains__(self, name):
+        return dict.__contains__(self, name.lower())
+
+    def __getitem__(self, name):
+        return dict.__getitem__(self, name.lower())
+
+    def get(self, name, default=None):
+        return dict.get(self, name.lower(), default)
+
+
 class Call:
     """One AWS call as the rest of the stand-in sees it."""
 
@@ -170,10 +183,8 @@ def read_params(call):
         bucket, key = s3_path(request)
         uri = {"Bucket": bucket, "Key": key}
     parser = PROTOCOL_PARSERS[protocol](call.model)
-    from werkzeug.datastructures import Headers
-
     parsed = parser.parse({
-        "method": request.method, "values": args, "headers": Headers(list(request.headers.items())),
+        "method": request.method, "values": args, "headers": Headers(request.headers),
         "body": request.body, "url_path": request.path, "url_params": uri,
     })
     return parsed or {}

@@ -10,7 +10,7 @@ import re
 
 from moto.iam.models import iam_backends
 
-from ..errors import AwsError
+from ..errors import AwsError, Gap
 from ..policy import statements
 from ..world import world
 from . import registry
@@ -57,6 +57,8 @@ def inline(kind):
     @registry.before("iam", f"Attach{kind}Policy")
     def attach(call):
         owner, arn = holder(call, kind), call.params["PolicyArn"]
+        if arn.startswith("arn:aws:iam::aws:"):
+            raise Gap("iam", call.operation, "policies that AWS manages are not in this stand-in; create your own")
         if arn not in backend(call).managed_policies:
             raise AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
         if arn not in owner.managed_policies and len(owner.managed_policies) >= ATTACHED:

@@ -8,7 +8,7 @@ AWS raises before it looks at permissions.
 
 from importlib import import_module
 
-MODULES = ("patches", "sts", "iam_users", "iam_policies", "iam_roles", "sqs_queues", "sqs_messages", "kms",
+MODULES = ("patches", "sts", "iam_users", "iam_policies", "iam_roles", "sqs_queues", "sqs_messages", "sqs_moves", "kms",
            "s3_buckets", "s3_settings", "s3_lifecycle", "s3_policy", "s3_logging", "s3_lock", "s3_objects", "s3_deletion",
            "s3_listing")
 
