@@ -109,7 +109,7 @@ pub enum Credentials {
     /// `Authorization: Basic`.
     Basic {
         /// The user.
-        username: SecretString,
+        username: String,
         /// Their password.
         password: SecretString,
     },
@@ -127,9 +127,7 @@ impl Broker {
     pub fn authenticate(&self, credentials: &Credentials) -> Option<PlatformName> {
         let policy = self.0.policy.read().unwrap_or_else(PoisonError::into_inner);
         match credentials {
-            Credentials::Basic { username, password } => {
-                policy.authenticate(username.expose_secret(), password.expose_secret())
-            }
+            Credentials::Basic { username, password } => policy.authenticate(username, password.expose_secret()),
             Credentials::Bearer(token) => policy.authenticate_bearer(token.expose_secret()),
         }
         .cloned()
@@ -186,7 +184,8 @@ impl Broker {
 impl Caller {
     /// For the operation's row.
     fn actor(&self) -> Option<serde_json::Value> {
-        self.identity.as_ref().and_then(|identity| serde_json::to_value(identity).ok())
+        let identity = self.identity.as_ref()?;
+        Some(serde_json::json!({ "platform": identity.platform, "user": identity.user() }))
     }
 }
 

@@ -7,12 +7,11 @@ use super::parameters::{Owner, refused, take_target};
 use super::{Broker, Caller, Outcome, broken, named};
 use crate::catalog::identity::InstanceFacts;
 use crate::catalog::{Given, Names, Verb};
-use crate::osb::{Context, Error, InstanceId, InstanceMetadata, OperationId, ProvisionRequest, ProvisionResponse, Uid};
+use crate::osb::{Error, InstanceId, InstanceMetadata, OperationId, ProvisionRequest, ProvisionResponse, Uid};
 use crate::policy::{Decision, Quota, Refusal};
 use crate::store::instance::{Counted, Instance};
 use crate::store::operation::{NewOperation, Operation};
 use crate::store::{self, OperationKind, Phase, State, place};
-use crate::vault::Sealed;
 
 impl Broker {
     /// Orders an instance. Checks in the order of the specification's checkers: ids, what exists, parameters,

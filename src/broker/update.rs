@@ -263,7 +263,7 @@ impl Broker {
             let Ok(wanted) = aim.ordered.revision.desired(Scope::Instance, &row.key, &names, &outputs) else {
                 continue;
             };
-            let frozen = aim.ordered.revision.frozen_changes(Scope::Instance, &row.key, desired, &wanted);
+            let frozen = aim.ordered.revision.frozen_changes(&row.key, desired, &wanted);
             if !frozen.is_empty() {
                 return Err(refusal(&format!(
                     "This change would need another {}: {} cannot change after creation.",

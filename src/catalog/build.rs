@@ -123,6 +123,7 @@ fn compile(mut offering: Offering, source: &str, registry: &Registry, errors: &m
             .map(|url| Tree::compile(&Value::from(url.as_str()), "/instance/dashboard_url", errors)),
         labels: map(&offering.instance.labels, "/instance/labels", errors),
         attributes: map(&offering.instance.attributes, "/instance/attributes", errors),
+        provides: map(&offering.instance.provides, "/instance/provides", errors),
         binding: offering.binding.as_ref().map(|section| CompiledBinding::compile(section, errors)),
         offering,
     };

@@ -38,6 +38,7 @@ pub struct Revision {
     pub(super) dashboard_url: Option<Tree>,
     pub(super) labels: Tree,
     pub(super) attributes: Tree,
+    pub(super) provides: Tree,
     pub(super) binding: Option<CompiledBinding>,
 }
 
