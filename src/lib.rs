@@ -24,6 +24,7 @@
 pub mod aws;
 pub mod broker;
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod driver;
 pub mod engine;

@@ -44,6 +44,18 @@ pub enum Outcome {
     Lost,
 }
 
+impl Outcome {
+    /// The word for it in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered(200..=399) => "answered",
+            Self::Answered(400..=499) => "refused",
+            Self::Answered(_) => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// The client that all SDK clients share: one pool of connections, TLS by the process's one provider.
 pub(super) fn http_client(observer: Option<Arc<dyn CallObserver>>, ca_bundle: Option<Vec<u8>>) -> SharedHttpClient {
     let mut builder = Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));

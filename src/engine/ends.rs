@@ -229,7 +229,9 @@ pub(super) async fn end(turn: &Turn<'_>, step: Step, end: &End<'_>) -> Result<Ne
     };
     engine.write("end", finish).await?;
     let kind = turn.subject.operation.kind.as_str();
-    engine.listener().finished(kind, end.state == OperationState::Succeeded);
+    let took = Duration::try_from_secs_f64(turn.subject.operation.age).unwrap_or_default() + turn.began.elapsed();
+    let succeeded = end.state == OperationState::Succeeded;
+    engine.listener().finished(kind, &turn.subject.instance.offering, succeeded, took);
     tracing::info!(
         operation = %turn.fence.operation, owner = %turn.fence.owner, kind, outcome = end.state.as_str(),
         instance = %turn.subject.instance.id, platform = %turn.subject.instance.platform, "{}", step.message

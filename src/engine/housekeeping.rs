@@ -43,6 +43,10 @@ async fn keep_once(engine: &Engine, forget: bool) -> Result<(), Broken> {
         parts.vault.activate(active)?;
         tracing::info!(key = %active, "sealing under a new ring key");
     }
+    engine.listener().ring_keys(parts.vault.held().len());
+    let (running, oldest) = store::operation::backlog(&mut *connection).await?;
+    let oldest = Duration::try_from_secs_f64(oldest).unwrap_or_default();
+    engine.listener().backlog(u64::try_from(running).unwrap_or_default(), oldest);
     if forget {
         let forgotten = store::instance::forget(&mut connection, parts.settings.tombstones, FORGET_AT_ONCE).await?;
         if forgotten > 0 {

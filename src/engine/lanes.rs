@@ -81,7 +81,7 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
             let engine = engine.clone();
             engine.0.targets.enter(&claim.target);
             turns.spawn(async move {
-                take_turn(&engine, &claim, granted).await;
+                take_turn(&engine, lane, &claim, granted).await;
                 engine.0.targets.leave(&claim.target);
                 drop(permit);
                 // Whoever found no free worker or a target at its cap looks again.
@@ -100,24 +100,26 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
     turns.wait().await;
 }
 
-async fn take_turn(engine: &Engine, claim: &Claim, granted: Instant) {
+async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant) {
     let settings = &engine.0.parts.settings;
+    engine.listener().claimed(lane.as_str());
     let hold = engine.0.leases.hold(claim, granted, settings.lease);
     let result = turn::run(engine, claim, &hold.guard).await;
     drop(hold);
-    let after = match result {
-        Ok(after) => after,
-        Err(Broken::Store(store::Error::Fenced)) => None,
+    let (outcome, after) = match result {
+        Ok(Some(after)) => ("waits", Some(after)),
+        Ok(None) => ("ended", None),
+        Err(Broken::Store(store::Error::Fenced)) => ("fenced", None),
         Err(Broken::Store(error)) => {
             tracing::warn!(owner = %claim.owner, error = &error as &dyn std::error::Error, "a turn ended early");
-            Some(Duration::from_secs(1))
+            ("broken", Some(Duration::from_secs(1)))
         }
         Err(Broken::Defect(defect)) => {
             tracing::error!(owner = %claim.owner, defect, "a turn broke; it is tried again");
-            Some(BROKEN_REST)
+            ("broken", Some(BROKEN_REST))
         }
     };
-    engine.listener().turn(granted.elapsed());
+    engine.listener().turn(lane.as_str(), outcome);
     if let Err(error) = store::owner::release(engine.pool(), claim, after).await {
         // It runs out by itself.
         tracing::warn!(owner = %claim.owner, %error, "a lease could not be handed back");

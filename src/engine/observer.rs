@@ -18,14 +18,20 @@ pub trait Observer: Send + Sync + 'static {
     async fn before_call(&self, _kind: &str) {}
     /// A driver's call has failed.
     fn fault(&self, _kind: &str, _class: Class) {}
-    /// A turn has ended.
-    fn turn(&self, _took: Duration) {}
+    /// An owner was claimed for a turn in that lane.
+    fn claimed(&self, _lane: &'static str) {}
+    /// A turn has ended: `waits`, `ended`, `fenced` or `broken`.
+    fn turn(&self, _lane: &'static str, _outcome: &'static str) {}
     /// A write was refused because the owner has moved on.
     fn fenced(&self) {}
     /// A lease could not be renewed in time.
     fn lease_lost(&self) {}
-    /// An operation has ended: its kind and whether it succeeded.
-    fn finished(&self, _kind: &'static str, _succeeded: bool) {}
+    /// An operation has ended, so long after it was accepted.
+    fn finished(&self, _kind: &'static str, _offering: &str, _succeeded: bool, _took: Duration) {}
+    /// How many operations run, over all replicas, and how long the most overdue owner has waited.
+    fn backlog(&self, _in_progress: u64, _oldest_due: Duration) {}
+    /// How many keys the vault's ring holds.
+    fn ring_keys(&self, _keys: usize) {}
 }
 
 /// Listens to nothing.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -31,6 +31,7 @@ pub(super) struct Turn<'a> {
     pub guard: &'a Guard,
     pub fence: Fence,
     pub subject: Subject,
+    pub began: Instant,
 }
 
 /// How far work towards a goal has come.
@@ -47,7 +48,7 @@ pub(super) enum Reached {
 pub(super) async fn run(engine: &Engine, claim: &Claim, guard: &Guard) -> Result<Option<Duration>, Broken> {
     let Some(subject) = Subject::load(engine, claim).await? else { return Ok(None) };
     let fence = Fence { owner: claim.owner, epoch: claim.epoch, operation: subject.operation.id };
-    let mut turn = Turn { engine, guard, fence, subject };
+    let mut turn = Turn { engine, guard, fence, subject, began: Instant::now() };
     // A turn passes a few phases at most; each sets the next one in the row and in memory.
     loop {
         let (kind, phase) = (turn.subject.operation.kind, turn.subject.operation.phase);

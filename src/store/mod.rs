@@ -22,7 +22,7 @@ mod state;
 mod wake;
 
 pub use fence::{Fence, Step};
-pub use schema::{connect, migrate, pending_migrations};
+pub use schema::{Limits, connect, migrate, pending_migrations};
 pub use sqlx::{PgConnection, PgPool};
 pub use state::{Lane, OperationKind, OperationState, OwnerKind, Phase, ResourceState, State};
 pub use wake::Wake;

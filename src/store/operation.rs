@@ -71,6 +71,8 @@ pub struct Operation {
     pub class: Option<String>,
     /// Its deadline has passed, by the database's clock.
     pub expired: bool,
+    /// Seconds since it was accepted, by the database's clock.
+    pub age: f64,
 }
 
 macro_rules! select {
@@ -79,7 +81,8 @@ macro_rules! select {
             Operation,
             r#"SELECT id, owner, kind AS "kind: OperationKind", state AS "state: OperationState", phase AS "phase: Phase",
                       description, plan_id, revision, parameters AS "parameters: Sealed", maintenance_version, context,
-                      reason, class, deadline < now() AS "expired!" FROM operation "# + $tail,
+                      reason, class, deadline < now() AS "expired!",
+                      EXTRACT(EPOCH FROM now() - created_at)::double precision AS "age!" FROM operation "# + $tail,
             $($argument),*
         )
     };
@@ -348,14 +351,14 @@ pub async fn finish(
     Ok(())
 }
 
-/// Counts the operations that run, by kind, for metrics.
-pub async fn running(db: impl PgExecutor<'_>) -> Result<Vec<(OperationKind, i64)>> {
-    Ok(sqlx::query!(
-        r#"SELECT kind AS "kind: OperationKind", count(*) AS "count!" FROM operation WHERE state = 'in progress' GROUP BY kind"#
+/// How many operations run, and for how many seconds the most overdue owner has been due.
+pub async fn backlog(db: impl PgExecutor<'_>) -> Result<(i64, f64)> {
+    let row = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM operation WHERE state = 'in progress') AS "running!",
+                  COALESCE(EXTRACT(EPOCH FROM now() - (SELECT min(run_at) FROM owner WHERE lease_id IS NULL)), 0)::double precision
+                  AS "oldest!""#
     )
-    .fetch_all(db)
-    .await?
-    .into_iter()
-    .map(|row| (row.kind, row.count))
-    .collect())
+    .fetch_one(db)
+    .await?;
+    Ok((row.running, row.oldest))
 }

@@ -21,6 +21,26 @@ pub async fn all(db: impl PgExecutor<'_>) -> Result<Vec<RingKey>> {
         .collect())
 }
 
+/// A ring key as operators see it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its identity.
+    pub id: Uid,
+    /// `pending`, `active` or `retired`.
+    pub state: String,
+    /// Which master key wraps it.
+    pub master: String,
+    /// When it was made.
+    pub created_at: jiff_sqlx::Timestamp,
+}
+
+/// All ring keys, without the keys.
+pub async fn listed(db: impl PgExecutor<'_>) -> Result<Vec<Listed>> {
+    Ok(sqlx::query_as!(Listed, "SELECT id, state, master, created_at FROM ring_key ORDER BY created_at, id")
+        .fetch_all(db)
+        .await?)
+}
+
 /// Records a key. `active` only for the very first one: a later one begins as pending, until every replica holds it. A
 /// second first one (two replicas starting on an empty database) fails on the constraint `ring_key_active_key`.
 pub async fn insert(db: impl PgExecutor<'_>, key: &RingKey) -> Result<()> {

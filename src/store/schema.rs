@@ -10,20 +10,30 @@ use super::Result;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// Opens a pool of at most `max` connections. Statements that run longer than `statement_timeout` are cancelled by the
-/// database, so a request can never hang on one.
-pub async fn connect(options: PgConnectOptions, max: u32, statement_timeout: Duration) -> Result<PgPool> {
+/// The bounds of a pool.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many connections there are at most.
+    pub connections: u32,
+    /// How long to wait for a free one.
+    pub acquire: Duration,
+    /// How long a statement may run; then the database cancels it, so that a request can never hang on one.
+    pub statement: Duration,
+}
+
+/// Opens a pool.
+pub async fn connect(options: PgConnectOptions, limits: &Limits) -> Result<PgPool> {
     let options = options
         .application_name("chandlery")
         .options([
-            ("statement_timeout", statement_timeout.as_millis().to_string()),
+            ("statement_timeout", limits.statement.as_millis().to_string()),
             // A connection that died inside a transaction must not hold its locks until TCP notices.
             ("idle_in_transaction_session_timeout", "60000".to_owned()),
         ])
         .statement_cache_capacity(256);
     Ok(PgPoolOptions::new()
-        .max_connections(max)
-        .acquire_timeout(Duration::from_secs(5))
+        .max_connections(limits.connections)
+        .acquire_timeout(limits.acquire)
         // A ping before every use would double the round trips of a poll; a broken connection shows itself in use.
         .test_before_acquire(false)
         .connect_with(options)

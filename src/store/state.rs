@@ -124,6 +124,14 @@ pub enum Lane {
 }
 
 impl Lane {
+    /// The word for it in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Async => "async",
+            Self::Sync => "sync",
+        }
+    }
+
     /// As the database writes it.
     pub fn number(self) -> i16 {
         match self {
