@@ -8,7 +8,7 @@ from importlib import import_module
 
 from .errors import Gap
 
-SERVICES = ("s3", "iam", "sqs", "kms", "sts")
+SERVICES = ("s3", "iam", "sqs", "kms", "sts", "tagging")
 
 
 class Need:

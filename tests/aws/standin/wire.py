@@ -14,6 +14,9 @@ from moto.core.serialize import XFormedAttributePicker, get_serializer_class
 from .http import Response
 from .operations import model_of
 
+# Errors that are not SQS's own: the type in JSON ends in Exception, the query code does not.
+COMMON = ("AccessDenied", "InvalidParameterValue")
+
 
 def result(call, value, status=None, headers=None):
     """The reply that carries `value`, a dict with the members of the operation's output shape."""
@@ -48,12 +51,16 @@ def error(call, failure):
             return Response(failure.status, headers)
         headers["Content-Type"] = "application/xml"
         extra = "".join(f"<{k}>{escape(str(v))}</{k}>" for k, v in failure.fields.items())
-        return Response(failure.status, headers, (
-            '<?xml version="1.0" encoding="UTF-8"?>\n'
-            f"<Error><Code>{escape(failure.code)}</Code><Message>{escape(failure.message)}</Message>{extra}"
-            f"<Resource>{escape(call.request.path)}</Resource><RequestId>{request_id}</RequestId>"
-            "<HostId>standin</HostId></Error>"
-        ))
+        return Response(
+            failure.status,
+            headers,
+            (
+                '<?xml version="1.0" encoding="UTF-8"?>\n'
+                f"<Error><Code>{escape(failure.code)}</Code><Message>{escape(failure.message)}</Message>{extra}"
+                f"<Resource>{escape(call.request.path)}</Resource><RequestId>{request_id}</RequestId>"
+                "<HostId>standin</HostId></Error>"
+            ),
+        )
     headers["x-amzn-RequestId"] = request_id
     if protocol in ("json", "rest-json"):
         return json_error(call, failure, headers, protocol)
@@ -61,22 +68,26 @@ def error(call, failure):
     kind = "Sender" if failure.status < 500 else "Receiver"
     code, message = escape(query_code(call, failure.code)), escape(failure.message)
     if protocol == "ec2":
-        body = (f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
-                f"<RequestID>{request_id}</RequestID></Response>")
+        body = (
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+            f"<RequestID>{request_id}</RequestID></Response>"
+        )
     else:
         space = namespace(call.service)
-        body = (f'<ErrorResponse xmlns="{space}"><Error><Type>{kind}</Type><Code>{code}</Code>'
-                f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>")
+        body = (
+            f'<ErrorResponse xmlns="{space}"><Error><Type>{kind}</Type><Code>{code}</Code>'
+            f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
     return Response(failure.status, headers, '<?xml version="1.0" encoding="UTF-8"?>\n' + body)
 
 
 def json_error(call, failure, headers, protocol):
     kind = failure.code
     if call.service == "sqs":
-        headers["x-amzn-query-error"] = f"{query_code(call, failure.code)};{'Sender' if failure.status < 500 else 'Receiver'}"
-        kind = f"com.amazonaws.sqs#{failure.code}"
-        if failure.code == "AccessDenied":
-            kind = "com.amazon.coral.service#AccessDeniedException"
+        side = "Sender" if failure.status < 500 else "Receiver"
+        headers["x-amzn-query-error"] = f"{query_code(call, failure.code)};{side}"
+        common = failure.code in COMMON
+        kind = f"com.amazon.coral.service#{failure.code}Exception" if common else f"com.amazonaws.sqs#{failure.code}"
     version = "1.1"
     try:
         version = model_of(call.service).metadata.get("jsonVersion", "1.0")
