@@ -4,6 +4,7 @@ import http.client
 import sys
 import unittest
 import urllib.parse
+import xml.etree.ElementTree
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -129,6 +130,44 @@ class Query(Probe):
         status, body = call(Action="GetQueueUrl", QueueName="none")
         self.assertEqual(400, status)
         self.assertIn("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>", body)
+
+
+class Roots(Probe):
+    def test_s3_replies_have_the_elements_that_strict_clients_ask_for(self):
+        """The Rust SDK refuses a reply whose outermost element is another."""
+        s3, name = self.root("s3"), self.bucket(ObjectLockEnabledForBucket=True)
+        config = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
+        s3.put_bucket_cors(Bucket=name, CORSConfiguration=config)
+        rule = {"ID": "r", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}
+        s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [rule]})
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+        s3.put_bucket_website(Bucket=name, WebsiteConfiguration={"IndexDocument": {"Suffix": "i"}})
+        s3.put_bucket_accelerate_configuration(Bucket=name, AccelerateConfiguration={"Status": "Enabled"})
+        s3.put_object(Bucket=name, Key="k", Body=b"x", ObjectLockLegalHoldStatus="ON")
+        upload = s3.create_multipart_upload(Bucket=name, Key="m")["UploadId"]
+        for target, root in (
+            ("", "ListBucketResult"), ("?list-type=2", "ListBucketResult"), ("?versions", "ListVersionsResult"),
+            ("?uploads", "ListMultipartUploadsResult"), ("?versioning", "VersioningConfiguration"), ("?tagging", "Tagging"),
+            ("?cors", "CORSConfiguration"), ("?lifecycle", "LifecycleConfiguration"), ("?website", "WebsiteConfiguration"),
+            ("?accelerate", "AccelerateConfiguration"), ("?requestPayment", "RequestPaymentConfiguration"),
+            ("?logging", "BucketLoggingStatus"), ("?notification", "NotificationConfiguration"),
+            ("?acl", "AccessControlPolicy"), ("?encryption", "ServerSideEncryptionConfiguration"),
+            ("?publicAccessBlock", "PublicAccessBlockConfiguration"), ("?ownershipControls", "OwnershipControls"),
+            ("?object-lock", "ObjectLockConfiguration"), ("?location", "LocationConstraint"),
+            ("/k?tagging", "Tagging"), ("/k?legal-hold", "LegalHold"), (f"/m?uploadId={upload}", "ListPartsResult"),
+        ):  # fmt: skip
+            with self.subTest(target):
+                self.assertEqual(root, self.outermost(f"/{name}{target}"))
+        self.assertEqual("ListAllMyBucketsResult", self.outermost("/"))
+
+    def outermost(self, target):
+        connection = http.client.HTTPConnection(urllib.parse.urlparse(server()["endpoint"]).netloc)
+        scope = f"AKIA{self.account}ROOT/20260101/eu-west-1/s3/aws4_request"
+        header = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+        connection.request("GET", target, headers={"Authorization": header})
+        body = connection.getresponse().read()
+        connection.close()
+        return xml.etree.ElementTree.fromstring(body).tag.rsplit("}")[-1]
 
 
 if __name__ == "__main__":

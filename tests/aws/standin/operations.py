@@ -63,6 +63,8 @@ class Call:
         self.access_key = access_key
         self.account = None  # the caller's account; credentials sets it
         self.identity = None
+        self.bucket = None  # the bucket or queue that it is about, once a locator has found it
+        self.queue = None
         self.moto_account = None  # where moto is to look, when it is not the caller's account (another's bucket)
         self.params = {}
 

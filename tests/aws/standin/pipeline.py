@@ -101,6 +101,8 @@ async def finish_later(call, coroutine, handlers):
 def finish(call, outcome, handlers):
     response = outcome if isinstance(outcome, Response) else wire.result(call, outcome)
     if response.status < 400:
+        if call.service == "s3":
+            response = wire.with_s3_root(call, response)
         for after in handlers.after:
             changed = after(call, response)
             if changed is not None:

@@ -18,7 +18,6 @@ LEFT_TO_SERVICES = {
     ("sqs", "MessageSystemAttributeNames"),
     ("s3", "LocationConstraint"),
 }
-# Operations of which our services check a whole member themselves.
 KINDS = {
     "string": str,
     "character": str,

@@ -6,6 +6,7 @@ https://smithy.io/2.0/aws/protocols/ (query, ec2, awsJson, restJson1; `x-amzn-qu
 """
 
 import json
+import re
 import uuid
 from xml.sax.saxutils import escape
 
@@ -15,7 +16,30 @@ from .http import Response
 from .operations import model_of
 
 # Errors that are not SQS's own: the type in JSON ends in Exception, the query code does not.
+ROOT = re.compile(rb"<([A-Za-z]+)[ />]")
 COMMON = ("AccessDenied", "InvalidParameterValue")
+
+# S3's reply elements that botocore's model does not name. Strict clients (the Rust SDK) look at them; each is on the
+# operation's page, e.g. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
+S3_ROOTS = {
+    "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
+    "GetBucketRequestPayment": "RequestPaymentConfiguration",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetBucketWebsite": "WebsiteConfiguration",
+    "GetObjectAttributes": "GetObjectAttributesResponse",
+    "ListParts": "ListPartsResult",
+}
+
+
+def with_s3_root(call, response):
+    """The reply under the element that S3 calls it."""
+    root = S3_ROOTS.get(call.operation)
+    found = ROOT.search(response.body) if root else None
+    if found:
+        wrong = found.group(1)
+        head, rest = response.body[: found.start(1)], response.body[found.end(1) :]
+        response.body = head + root.encode() + rest.replace(b"</" + wrong + b">", b"</" + root.encode() + b">")
+    return response
 
 
 def result(call, value, status=None, headers=None):

@@ -17,7 +17,6 @@ class Account:
         self.visibility = Visibility()
         self.queue_name_cooldown = False
         self.deleted_queues = {}  # (region, name) -> time of deletion
-        self.notes = {}  # what our services remember of moto's objects: (service, kind, name) -> value
 
 
 class World:
