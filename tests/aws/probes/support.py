@@ -23,8 +23,13 @@ _server = {}
 
 def start(*arguments, **options):
     """(process, its ready line)."""
-    process = subprocess.Popen([sys.executable, "-m", "standin", *arguments], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "PYTHONPATH": HERE}, **options)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "standin", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": HERE},
+        **options,
+    )
     return process, json.loads(process.stdout.readline())
 
 
@@ -37,8 +42,11 @@ def server():
 
 
 def control(method, path, body=None):
-    request = urllib.request.Request(server()["endpoint"] + "/_standin/" + path, method=method,
-                                     data=None if body is None else json.dumps(body).encode())
+    request = urllib.request.Request(
+        server()["endpoint"] + "/_standin/" + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+    )
     with urllib.request.urlopen(request) as answer:
         return json.loads(answer.read())
 
@@ -71,9 +79,14 @@ class Probe(unittest.TestCase):
         name = (service, keys.key, keys.secret, keys.token, region, insecure, repr(options))
         if name not in self._clients:
             self._clients[name] = boto3.client(
-                service, endpoint_url=server()["insecure_endpoint" if insecure else "endpoint"], region_name=region,
-                aws_access_key_id=keys.key, aws_secret_access_key=keys.secret, aws_session_token=keys.token,
-                config=Config(retries={"total_max_attempts": 1}, parameter_validation=False, **options))
+                service,
+                endpoint_url=server()["insecure_endpoint" if insecure else "endpoint"],
+                region_name=region,
+                aws_access_key_id=keys.key,
+                aws_secret_access_key=keys.secret,
+                aws_session_token=keys.token,
+                config=Config(retries={"total_max_attempts": 1}, parameter_validation=False, **options),
+            )
         return self._clients[name]
 
     def name(self, prefix="probe"):
@@ -81,7 +94,9 @@ class Probe(unittest.TestCase):
 
     def bucket(self, client=None, **options):
         name = self.name()
-        (client or self.root("s3")).create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}, **options)
+        (client or self.root("s3")).create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}, **options
+        )
         return name
 
     def user(self, *statements, name=None, version="2012-10-17", **options):
@@ -90,7 +105,9 @@ class Probe(unittest.TestCase):
         iam = self.root("iam")
         iam.create_user(UserName=name, **options)
         if statements:
-            iam.put_user_policy(UserName=name, PolicyName="inline", PolicyDocument=document(*statements, version=version))
+            iam.put_user_policy(
+                UserName=name, PolicyName="inline", PolicyDocument=document(*statements, version=version)
+            )
         key = iam.create_access_key(UserName=name)["AccessKey"]
         made = Keys(key["AccessKeyId"], key["SecretAccessKey"])
         made.name = name

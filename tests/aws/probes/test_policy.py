@@ -16,8 +16,14 @@ from standin.variables import expand, matches, segments  # noqa: E402
 NEW, OLD = "2012-10-17", "2008-10-17"
 ARN = "arn:aws:s3:::b/"
 USER = Identity("user", "111111111111", "arn:aws:iam::111111111111:user/team/ann", "AIDAANN", "ann")
-ROLE = Identity("role", "111111111111", "arn:aws:sts::111111111111:assumed-role/app/run", "AROAAPP:run", "app",
-                role_arn="arn:aws:iam::111111111111:role/app")
+ROLE = Identity(
+    "role",
+    "111111111111",
+    "arn:aws:sts::111111111111:assumed-role/app/run",
+    "AROAAPP:run",
+    "app",
+    role_arn="arn:aws:iam::111111111111:role/app",
+)
 OTHER = Identity("user", "222222222222", "arn:aws:iam::222222222222:user/bob", "AIDABOB", "bob")
 
 
@@ -50,7 +56,9 @@ class Variables(unittest.TestCase):
         self.assertTrue(matches(ARN + "${aws:PrincipalTag/team}/*", ARN + "red/x", context, NEW))
         self.assertTrue(matches(ARN + "${aws:PrincipalTag/unset, 'none'}/*", ARN + "none/x", context, NEW))
         self.assertFalse(matches(ARN + "${aws:PrincipalTag/unset}/*", ARN + "/x", context, NEW))
-        self.assertFalse(matches(ARN + "${aws:username}/*", ARN + "star/x", {"aws:username": "*"}, NEW), "a value's wildcard is text")
+        self.assertFalse(
+            matches(ARN + "${aws:username}/*", ARN + "star/x", {"aws:username": "*"}, NEW), "a value's wildcard is text"
+        )
 
     def test_the_old_version_has_no_variables(self):
         self.assertTrue(matches(ARN + "${aws:username}", ARN + "${aws:username}", {"aws:username": "ann"}, OLD))
@@ -59,8 +67,12 @@ class Variables(unittest.TestCase):
 
     def test_equality_and_arns(self):
         self.assertEqual("*-ann", expand("${*}-${aws:username}", {"aws:username": "ann"}, NEW))
-        self.assertTrue(segments("arn:aws:iam::*:user/${aws:username}", "arn:aws:iam::1:user/ann", {"aws:username": "ann"}, NEW))
-        self.assertFalse(segments("arn:aws:s3:*:b", "arn:aws:s3:eu:1:b", {}, NEW), "a wildcard does not reach over a colon")
+        self.assertTrue(
+            segments("arn:aws:iam::*:user/${aws:username}", "arn:aws:iam::1:user/ann", {"aws:username": "ann"}, NEW)
+        )
+        self.assertFalse(
+            segments("arn:aws:s3:*:b", "arn:aws:s3:eu:1:b", {}, NEW), "a wildcard does not reach over a colon"
+        )
 
 
 class Conditions(unittest.TestCase):
@@ -107,10 +119,22 @@ class Conditions(unittest.TestCase):
         self.check(True, {"NumericLessThanEquals": {"s3:max-keys": "10"}}, **{"s3__max_keys": "10"})
         self.check(False, {"NumericLessThan": {"s3:max-keys": 10}}, **{"s3__max_keys": "10"})
         self.check(False, {"NumericEquals": {"s3:max-keys": "x"}}, **{"s3__max_keys": "10"})
-        self.check(True, {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, aws__currenttime="2026-01-01T00:00:00Z")
+        self.check(
+            True,
+            {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}},
+            aws__currenttime="2026-01-01T00:00:00Z",
+        )
         self.check(False, {"DateLessThan": {"aws:EpochTime": "1500000000"}}, aws__epochtime="1600000000")
-        self.check(True, {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/app*"}}, aws__principalarn="arn:aws:iam::1:role/apps")
-        self.check(True, {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::1:role/x"}}, aws__principalarn="arn:aws:iam::1:role/y")
+        self.check(
+            True,
+            {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/app*"}},
+            aws__principalarn="arn:aws:iam::1:role/apps",
+        )
+        self.check(
+            True,
+            {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::1:role/x"}},
+            aws__principalarn="arn:aws:iam::1:role/y",
+        )
 
     def test_all_of_them_must_hold(self):
         both = {"StringEquals": {"a:x": "1", "a:y": "2"}, "Bool": {"a:z": "true"}}
@@ -120,9 +144,28 @@ class Conditions(unittest.TestCase):
 
 
 class Evaluation(unittest.TestCase):
-    def judged(self, identity, own=(), boundary=None, session=(), resource_policy=None, owner="111111111111", own_word=False,
-               action="s3:GetObject", resource=ARN + "k"):
-        return judge(identity, Policies(list(own), boundary, list(session)), action, resource, {}, resource_policy, owner, own_word)
+    def judged(
+        self,
+        identity,
+        own=(),
+        boundary=None,
+        session=(),
+        resource_policy=None,
+        owner="111111111111",
+        own_word=False,
+        action="s3:GetObject",
+        resource=ARN + "k",
+    ):
+        return judge(
+            identity,
+            Policies(list(own), boundary, list(session)),
+            action,
+            resource,
+            {},
+            resource_policy,
+            owner,
+            own_word,
+        )
 
     def test_nothing_is_no(self):
         verdict = self.judged(USER)
@@ -137,7 +180,14 @@ class Evaluation(unittest.TestCase):
         self.assertIn("resource-based policy", self.judged(USER, [policy(statement())], resource_policy=refuse).why)
 
     def test_actions(self):
-        for pattern, fits in (("s3:*", True), ("s3:get*", True), ("S3:GetObject", True), ("s3:GetObject?", False), ("*", True), ("sqs:*", False)):
+        for pattern, fits in (
+            ("s3:*", True),
+            ("s3:get*", True),
+            ("S3:GetObject", True),
+            ("s3:GetObject?", False),
+            ("*", True),
+            ("sqs:*", False),
+        ):
             self.assertEqual(fits, bool(self.judged(USER, [policy(statement(action=pattern))])), pattern)
         self.assertFalse(self.judged(USER, [policy({"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"})]))
         self.assertTrue(self.judged(USER, [policy({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})]))
@@ -154,17 +204,27 @@ class Evaluation(unittest.TestCase):
     def test_resource_policies_within_the_account(self):
         def grant(principal):
             return policy({**statement(), "Principal": principal})
+
         self.assertTrue(self.judged(USER, resource_policy=grant({"AWS": USER.arn})))
         self.assertTrue(self.judged(USER, resource_policy=grant("*")))
-        self.assertFalse(self.judged(USER, resource_policy=grant({"AWS": "arn:aws:iam::111111111111:root"})), "that only trusts the account")
+        self.assertFalse(
+            self.judged(USER, resource_policy=grant({"AWS": "arn:aws:iam::111111111111:root"})),
+            "that only trusts the account",
+        )
         self.assertFalse(self.judged(USER, resource_policy=grant({"AWS": "111111111111"})))
         self.assertTrue(self.judged(ROLE, resource_policy=grant({"AWS": ROLE.role_arn})))
         narrow = policy(statement(action="sqs:*"))
         self.assertFalse(self.judged(ROLE, boundary=narrow, resource_policy=grant({"AWS": ROLE.role_arn})))
         self.assertTrue(self.judged(ROLE, boundary=narrow, resource_policy=grant({"AWS": ROLE.arn})))
         self.assertTrue(self.judged(USER, boundary=narrow, resource_policy=grant({"AWS": USER.arn})))
-        self.assertFalse(self.judged(USER, resource_policy=policy({"Effect": "Allow", "Action": "*", "Resource": "*",
-                                                                   "NotPrincipal": {"AWS": USER.arn}})))
+        self.assertFalse(
+            self.judged(
+                USER,
+                resource_policy=policy(
+                    {"Effect": "Allow", "Action": "*", "Resource": "*", "NotPrincipal": {"AWS": USER.arn}}
+                ),
+            )
+        )
 
     def test_across_accounts_both_must_allow(self):
         grant = policy({**statement(), "Principal": {"AWS": OTHER.arn}})

@@ -1,12 +1,11 @@
-"""Objects, versions, uploads, locks, listings."""
+"""Objects, versions, uploads, listings."""
 
-import datetime
 import hashlib
 import unittest
 import urllib.error
 import urllib.request
 
-from support import REGION, Probe, allow, document
+from support import Probe, allow
 
 
 class Objects(Probe):
@@ -19,15 +18,21 @@ class Objects(Probe):
 
     def test_round_trip(self):
         key = "a b/ü+&?#%/~"
-        put = self.put(key, b"hello", ContentType="text/plain", Metadata={"my_key": "v", "other-key": "w"}, Tagging="a=b")
+        put = self.put(
+            key, b"hello", ContentType="text/plain", Metadata={"my_key": "v", "other-key": "w"}, Tagging="a=b"
+        )
         self.assertEqual(f'"{hashlib.md5(b"hello").hexdigest()}"', put["ETag"])
         got = self.s3.get_object(Bucket=self.b, Key=key)
-        self.assertEqual((b"hello", "text/plain", {"my_key": "v", "other-key": "w"}, 1),
-                         (got["Body"].read(), got["ContentType"], got["Metadata"], got["TagCount"]))
+        self.assertEqual(
+            (b"hello", "text/plain", {"my_key": "v", "other-key": "w"}, 1),
+            (got["Body"].read(), got["ContentType"], got["Metadata"], got["TagCount"]),
+        )
         self.assertEqual(5, self.s3.head_object(Bucket=self.b, Key=key)["ContentLength"])
         self.assertEqual(b"ell", self.s3.get_object(Bucket=self.b, Key=key, Range="bytes=1-3")["Body"].read())
         self.refused("InvalidRange", self.s3.get_object, Bucket=self.b, Key=key, Range="bytes=9-")
-        self.refused("PreconditionFailed", self.s3.put_object, Bucket=self.b, Key=key, Body=b"", IfNoneMatch="*", status=412)
+        self.refused(
+            "PreconditionFailed", self.s3.put_object, Bucket=self.b, Key=key, Body=b"", IfNoneMatch="*", status=412
+        )
         self.s3.copy_object(Bucket=self.b, Key="copy", CopySource={"Bucket": self.b, "Key": key})
         self.assertEqual(b"hello", self.s3.get_object(Bucket=self.b, Key="copy")["Body"].read())
         self.refused("NoSuchKey", self.s3.get_object, Bucket=self.b, Key="none", status=404)
@@ -50,9 +55,14 @@ class Objects(Probe):
         def fetch(url):
             with urllib.request.urlopen(url) as answer:
                 return answer.read()
+
         url = client.generate_presigned_url("get_object", {"Bucket": self.b, "Key": "k"})
         self.assertEqual(b"hello", fetch(url))
-        for bad in (url[:-1] + ("0" if url[-1] != "0" else "1"), client.generate_presigned_url("get_object", {"Bucket": self.b, "Key": "other"}), url.split("?")[0]):
+        for bad in (
+            url[:-1] + ("0" if url[-1] != "0" else "1"),
+            client.generate_presigned_url("get_object", {"Bucket": self.b, "Key": "other"}),
+            url.split("?")[0],
+        ):
             with self.assertRaises(urllib.error.HTTPError) as caught:
                 fetch(bad)
             self.assertEqual(403, caught.exception.code)
@@ -61,43 +71,70 @@ class Objects(Probe):
     def test_uploads(self):
         s3, b = self.s3, self.b
         upload = s3.create_multipart_upload(Bucket=b, Key="m")["UploadId"]
-        parts = [s3.upload_part(Bucket=b, Key="m", UploadId=upload, PartNumber=n, Body=body)["ETag"] for n, body in ((1, b"a" * (5 << 20)), (2, b"b"))]
+        parts = [
+            s3.upload_part(Bucket=b, Key="m", UploadId=upload, PartNumber=n, Body=body)["ETag"]
+            for n, body in ((1, b"a" * (5 << 20)), (2, b"b"))
+        ]
         self.assertEqual([1, 2], [p["PartNumber"] for p in s3.list_parts(Bucket=b, Key="m", UploadId=upload)["Parts"]])
         self.assertEqual([upload], [u["UploadId"] for u in s3.list_multipart_uploads(Bucket=b)["Uploads"]])
-        s3.complete_multipart_upload(Bucket=b, Key="m", UploadId=upload, MultipartUpload={"Parts": [{"ETag": e, "PartNumber": n} for n, e in enumerate(parts, 1)]})
+        s3.complete_multipart_upload(
+            Bucket=b,
+            Key="m",
+            UploadId=upload,
+            MultipartUpload={"Parts": [{"ETag": e, "PartNumber": n} for n, e in enumerate(parts, 1)]},
+        )
         self.assertEqual((5 << 20) + 1, s3.head_object(Bucket=b, Key="m")["ContentLength"])
         for key in "xyz":
             s3.create_multipart_upload(Bucket=b, Key=key)
         first = s3.list_multipart_uploads(Bucket=b, MaxUploads=2)
         self.assertTrue(first["IsTruncated"])
-        rest = s3.list_multipart_uploads(Bucket=b, KeyMarker=first["NextKeyMarker"], UploadIdMarker=first["NextUploadIdMarker"])
+        rest = s3.list_multipart_uploads(
+            Bucket=b, KeyMarker=first["NextKeyMarker"], UploadIdMarker=first["NextUploadIdMarker"]
+        )
         every = first["Uploads"] + rest["Uploads"]
         self.assertEqual(["x", "y", "z"], [u["Key"] for u in every])
         for one in every:
             s3.abort_multipart_upload(Bucket=b, Key=one["Key"], UploadId=one["UploadId"])
-        self.refused("NoSuchUpload", s3.abort_multipart_upload, Bucket=b, Key="x", UploadId=every[0]["UploadId"], status=404)
+        self.refused(
+            "NoSuchUpload", s3.abort_multipart_upload, Bucket=b, Key="x", UploadId=every[0]["UploadId"], status=404
+        )
         self.assertEqual(0, self.inventory()["buckets"][0]["uploads"])
 
     def test_listing(self):
         for key in ("a/1", "a/2", "b", "c/1", "ü"):
             self.put(key)
         got = self.s3.list_objects_v2(Bucket=self.b, Delimiter="/")
-        self.assertEqual((["b", "ü"], ["a/", "c/"], 4), ([c["Key"] for c in got["Contents"]], [p["Prefix"] for p in got["CommonPrefixes"]], got["KeyCount"]))
-        self.assertEqual(["a/1", "a/2"], [c["Key"] for c in self.s3.list_objects_v2(Bucket=self.b, Prefix="a/")["Contents"]])
+        self.assertEqual(
+            (["b", "ü"], ["a/", "c/"], 4),
+            ([c["Key"] for c in got["Contents"]], [p["Prefix"] for p in got["CommonPrefixes"]], got["KeyCount"]),
+        )
+        self.assertEqual(
+            ["a/1", "a/2"], [c["Key"] for c in self.s3.list_objects_v2(Bucket=self.b, Prefix="a/")["Contents"]]
+        )
         for delimiter in ("", "/"):
             entries, token = [], None
             for _ in range(9):
-                page = self.s3.list_objects_v2(Bucket=self.b, MaxKeys=2, Delimiter=delimiter, **({"ContinuationToken": token} if token else {}))
-                entries += [c["Key"] for c in page.get("Contents", [])] + [p["Prefix"] for p in page.get("CommonPrefixes", [])]
+                page = self.s3.list_objects_v2(
+                    Bucket=self.b, MaxKeys=2, Delimiter=delimiter, **({"ContinuationToken": token} if token else {})
+                )
+                entries += [c["Key"] for c in page.get("Contents", [])] + [
+                    p["Prefix"] for p in page.get("CommonPrefixes", [])
+                ]
                 token = page.get("NextContinuationToken")
                 if not token:
                     break
-            self.assertEqual(["a/", "b", "c/", "ü"] if delimiter else ["a/1", "a/2", "b", "c/1", "ü"], sorted(entries), delimiter)
-        self.assertEqual(["b", "c/1", "ü"], [c["Key"] for c in self.s3.list_objects_v2(Bucket=self.b, StartAfter="a/2")["Contents"]])
+            self.assertEqual(
+                ["a/", "b", "c/", "ü"] if delimiter else ["a/1", "a/2", "b", "c/1", "ü"], sorted(entries), delimiter
+            )
+        self.assertEqual(
+            ["b", "c/1", "ü"], [c["Key"] for c in self.s3.list_objects_v2(Bucket=self.b, StartAfter="a/2")["Contents"]]
+        )
         entries, marker = [], ""
         for _ in range(9):
             page = self.s3.list_objects(Bucket=self.b, MaxKeys=2, Delimiter="/", Marker=marker)
-            entries += [c["Key"] for c in page.get("Contents", [])] + [p["Prefix"] for p in page.get("CommonPrefixes", [])]
+            entries += [c["Key"] for c in page.get("Contents", [])] + [
+                p["Prefix"] for p in page.get("CommonPrefixes", [])
+            ]
             if not page["IsTruncated"]:
                 break
             marker = page["NextMarker"]
@@ -114,8 +151,9 @@ class Versions(Objects):
 
     def listed(self, **options):
         got = self.s3.list_object_versions(Bucket=self.b, **options)
-        return [(v["Key"], v["VersionId"], v["IsLatest"]) for v in got.get("Versions", [])], \
-               [(v["Key"], v["VersionId"], v["IsLatest"]) for v in got.get("DeleteMarkers", [])]
+        return [(v["Key"], v["VersionId"], v["IsLatest"]) for v in got.get("Versions", [])], [
+            (v["Key"], v["VersionId"], v["IsLatest"]) for v in got.get("DeleteMarkers", [])
+        ]
 
     def test_versions_and_markers(self):
         first, second = (self.put("k", body)["VersionId"] for body in (b"1", b"2"))
@@ -124,7 +162,9 @@ class Versions(Objects):
         self.assertEqual(([("k", second, False), ("k", first, False)], [("k", gone["VersionId"], True)]), self.listed())
         self.refused("NoSuchKey", self.s3.get_object, Bucket=self.b, Key="k")
         self.assertEqual(b"1", self.s3.get_object(Bucket=self.b, Key="k", VersionId=first)["Body"].read())
-        self.refused("NoSuchVersion", self.s3.get_object, Bucket=self.b, Key="k", VersionId="3HL4kqtJvjVBH40Nrjfkd", status=404)
+        self.refused(
+            "NoSuchVersion", self.s3.get_object, Bucket=self.b, Key="k", VersionId="3HL4kqtJvjVBH40Nrjfkd", status=404
+        )
         self.s3.delete_object(Bucket=self.b, Key="k", VersionId=gone["VersionId"])
         self.assertEqual(b"2", self.s3.get_object(Bucket=self.b, Key="k")["Body"].read())
         self.s3.delete_object(Bucket=self.b, Key="k", VersionId=second)
@@ -156,156 +196,15 @@ class Versions(Objects):
 
     def test_many_at_once(self):
         versions = [(key, self.put(key)["VersionId"]) for key in ("a", "a", "b")]
-        got = self.s3.delete_objects(Bucket=self.b, Delete={"Objects": [{"Key": k, "VersionId": v} for k, v in versions] + [{"Key": "none"}]})
+        got = self.s3.delete_objects(
+            Bucket=self.b, Delete={"Objects": [{"Key": k, "VersionId": v} for k, v in versions] + [{"Key": "none"}]}
+        )
         self.assertEqual(4, len(got["Deleted"]))
         self.assertTrue(got["Deleted"][3]["DeleteMarker"])
         self.assertEqual(1, self.inventory()["buckets"][0]["versions"])
         self.refused("MalformedXML", self.s3.delete_objects, Bucket=self.b, Delete={"Objects": []})
         got = self.s3.delete_objects(Bucket=self.b, Delete={"Quiet": True, "Objects": [{"Key": "x"}]})
         self.assertNotIn("Deleted", got)
-
-
-class Locks(Probe):
-    def setUp(self):
-        super().setUp()
-        self.s3 = self.root("s3")
-        self.b = self.bucket(ObjectLockEnabledForBucket=True)
-
-    def soon(self, seconds=3600):
-        return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(seconds=seconds)
-
-    def put(self, **options):
-        return self.s3.put_object(Bucket=self.b, Key="k", Body=b"x", ChecksumAlgorithm="SHA256", **options)["VersionId"]
-
-    def delete(self, version, **options):
-        return self.s3.delete_object(Bucket=self.b, Key="k", VersionId=version, **options)
-
-    def test_configuration(self):
-        s3, b = self.s3, self.b
-        self.assertEqual({"ObjectLockEnabled": "Enabled"}, s3.get_object_lock_configuration(Bucket=b)["ObjectLockConfiguration"])
-        self.assertEqual("Enabled", s3.get_bucket_versioning(Bucket=b)["Status"])
-        self.refused("InvalidBucketState", s3.put_bucket_versioning, Bucket=b, VersioningConfiguration={"Status": "Suspended"}, status=409)
-        config = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}}
-        s3.put_object_lock_configuration(Bucket=b, ObjectLockConfiguration=config)
-        self.assertEqual(config, s3.get_object_lock_configuration(Bucket=b)["ObjectLockConfiguration"])
-        version = self.put()
-        self.assertEqual("GOVERNANCE", s3.get_object_retention(Bucket=b, Key="k")["Retention"]["Mode"])
-        self.refused("AccessDenied", self.delete, version, status=403)
-        plain = self.bucket()
-        self.refused("InvalidBucketState", s3.put_object_lock_configuration, Bucket=plain, ObjectLockConfiguration=config, status=409)
-        self.refused("InvalidRequest", s3.put_object_legal_hold, Bucket=plain, Key="k", LegalHold={"Status": "ON"})
-        s3.put_bucket_versioning(Bucket=plain, VersioningConfiguration={"Status": "Enabled"})
-        s3.put_object_lock_configuration(Bucket=plain, ObjectLockConfiguration=config)
-        self.refused("MalformedXML", s3.put_object_lock_configuration, Bucket=b, ObjectLockConfiguration={
-            "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1, "Years": 1}}})
-
-    def test_governance(self):
-        version = self.put(ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=self.soon())
-        self.refused("AccessDenied", self.delete, version)
-        got = self.s3.delete_objects(Bucket=self.b, Delete={"Objects": [{"Key": "k", "VersionId": version}]})
-        self.assertEqual(("AccessDenied", version), (got["Errors"][0]["Code"], got["Errors"][0]["VersionId"]))
-        keys = self.user(allow(["s3:DeleteObjectVersion"], "*"))
-        self.refused("AccessDenied", self.client("s3", keys).delete_object, Bucket=self.b, Key="k", VersionId=version, BypassGovernanceRetention=True)
-        self.assertTrue(self.s3.delete_object(Bucket=self.b, Key="k")["DeleteMarker"], "a marker may always be put")
-        self.delete(version, BypassGovernanceRetention=True)
-
-    def test_compliance_and_legal_hold(self):
-        version = self.put(ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=self.soon())
-        self.refused("AccessDenied", self.delete, version, BypassGovernanceRetention=True)
-        self.refused("AccessDenied", self.s3.put_object_retention, Bucket=self.b, Key="k", Retention={"Mode": "COMPLIANCE", "RetainUntilDate": self.soon(60)})
-        self.s3.put_object_retention(Bucket=self.b, Key="k", Retention={"Mode": "COMPLIANCE", "RetainUntilDate": self.soon(7200)})
-        held = self.put(ObjectLockLegalHoldStatus="ON")
-        self.refused("AccessDenied", self.delete, held, BypassGovernanceRetention=True)
-        self.s3.put_object_legal_hold(Bucket=self.b, Key="k", VersionId=held, LegalHold={"Status": "OFF"})
-        self.assertEqual("OFF", self.s3.get_object_legal_hold(Bucket=self.b, Key="k", VersionId=held)["LegalHold"]["Status"])
-        self.delete(held)
-        self.refused("BucketNotEmpty", self.s3.delete_bucket, Bucket=self.b)
-
-
-class Permissions(Probe):
-    def setUp(self):
-        super().setUp()
-        self.b = self.bucket()
-        self.arn = f"arn:aws:s3:::{self.b}"
-        for key in ("red/1", "blue/1", "*/1", "${aws:username}/1"):
-            self.root("s3").put_object(Bucket=self.b, Key=key, Body=b"x")
-
-    def reader(self, prefix, **more):
-        return self.client("s3", self.user(
-            allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{self.arn}/{prefix}/*"),
-            allow("s3:ListBucket", self.arn, Condition={"StringLike": {"s3:prefix": f"{prefix}/*"}}), **more))
-
-    def test_one_prefix(self):
-        s3 = self.reader("red")
-        s3.get_object(Bucket=self.b, Key="red/1")
-        s3.put_object(Bucket=self.b, Key="red/2", Body=b"")
-        self.assertEqual(2, s3.list_objects_v2(Bucket=self.b, Prefix="red/")["KeyCount"])
-        for call in (lambda: s3.get_object(Bucket=self.b, Key="blue/1"), lambda: s3.put_object(Bucket=self.b, Key="blue/2", Body=b""),
-                     lambda: s3.list_objects_v2(Bucket=self.b), lambda: s3.list_objects_v2(Bucket=self.b, Prefix="blue/"),
-                     lambda: s3.copy_object(Bucket=self.b, Key="red/3", CopySource=f"{self.b}/blue/1"), lambda: s3.get_bucket_policy(Bucket=self.b),
-                     lambda: s3.delete_bucket(Bucket=self.b), lambda: s3.put_object(Bucket=self.b, Key="red/4", Body=b"", Tagging="a=b")):
-            self.refused("AccessDenied", call, status=403)
-        got = s3.delete_objects(Bucket=self.b, Delete={"Objects": [{"Key": "red/1"}, {"Key": "blue/1"}]})
-        self.assertEqual((["red/1"], ["blue/1"]), ([d["Key"] for d in got["Deleted"]], [e["Key"] for e in got["Errors"]]))
-        self.refused("AccessDenied", s3.get_object, Bucket=self.b, Key="red/none")
-        self.assertIn(f'is not authorized to perform: s3:PutObject on resource: "{self.arn}/blue/2" because no identity-based policy allows the s3:PutObject action',
-                      str(self.refused("AccessDenied", s3.put_object, Bucket=self.b, Key="blue/2", Body=b"")))
-
-    def test_a_prefix_is_only_text(self):
-        star = self.reader("${*}")
-        star.get_object(Bucket=self.b, Key="*/1")
-        self.refused("AccessDenied", star.get_object, Bucket=self.b, Key="red/1")
-        dollar = self.reader("${$}{aws:username}", name="red")
-        dollar.get_object(Bucket=self.b, Key="${aws:username}/1")
-        self.refused("AccessDenied", dollar.get_object, Bucket=self.b, Key="red/1")
-
-    def test_only_tls_and_only_from_the_vpc(self):
-        s3 = self.root("s3")
-        s3.put_bucket_policy(Bucket=self.b, Policy=document(
-            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [self.arn, self.arn + "/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
-            {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": self.arn + "/*", "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}}))
-        keys = self.user(allow("s3:*", "*"))
-        self.client("s3", keys).list_objects_v2(Bucket=self.b)
-        self.refused("AccessDenied", self.client("s3", keys, insecure=True).list_objects_v2, Bucket=self.b)
-        mine = self.client("s3", keys)
-        error = self.refused("AccessDenied", mine.get_object, Bucket=self.b, Key="red/1")
-        self.assertIn("with an explicit deny in a resource-based policy", str(error))
-        mine.meta.events.register("before-sign.s3", lambda request, **_: request.headers.add_header("x-standin-source-vpc", "vpc-1"))
-        mine.get_object(Bucket=self.b, Key="red/1")
-        insecure = self.root("s3", insecure=True)
-        self.refused("AccessDenied", insecure.list_objects_v2, Bucket=self.b)
-        insecure.delete_bucket_policy(Bucket=self.b)
-        insecure.list_objects_v2(Bucket=self.b)
-
-    def test_a_bucket_s_policy_grants(self):
-        keys = self.user()
-        self.refused("AccessDenied", self.client("s3", keys).get_object, Bucket=self.b, Key="red/1")
-        self.root("s3").put_bucket_policy(Bucket=self.b, Policy=document(
-            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{self.account}:user/{keys.name}"}, "Action": "s3:GetObject", "Resource": self.arn + "/red/*"}))
-        self.client("s3", keys).get_object(Bucket=self.b, Key="red/1")
-        self.refused("AccessDenied", self.client("s3", keys).get_object, Bucket=self.b, Key="blue/1")
-
-    def test_the_actions_of_creation(self):
-        keys = self.user(allow("s3:CreateBucket", "*"))
-        s3 = self.client("s3", keys)
-        config = {"LocationConstraint": REGION}
-        self.refused("AccessDenied", s3.create_bucket, Bucket=self.name(), CreateBucketConfiguration={**config, "Tags": [{"Key": "a", "Value": "b"}]})
-        self.refused("AccessDenied", s3.create_bucket, Bucket=self.name(), CreateBucketConfiguration=config, ObjectLockEnabledForBucket=True)
-        self.refused("AccessDenied", s3.create_bucket, Bucket=self.name(), CreateBucketConfiguration=config, ObjectOwnership="BucketOwnerPreferred")
-        s3.create_bucket(Bucket=self.name(), CreateBucketConfiguration=config)
-
-    def test_a_key_of_kms_is_needed_too(self):
-        key = self.root("kms").create_key()["KeyMetadata"]["Arn"]
-        self.root("s3").put_bucket_encryption(Bucket=self.b, ServerSideEncryptionConfiguration={"Rules": [
-            {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}]})
-        self.root("s3").put_object(Bucket=self.b, Key="sealed", Body=b"x")
-        s3 = self.client("s3", self.user(allow("s3:*", "*")))
-        self.assertIn("kms:GenerateDataKey", str(self.refused("AccessDenied", s3.put_object, Bucket=self.b, Key="k", Body=b"")))
-        self.assertIn("kms:Decrypt", str(self.refused("AccessDenied", s3.get_object, Bucket=self.b, Key="sealed")))
-        s3.get_object(Bucket=self.b, Key="red/1")
-        able = self.client("s3", self.user(allow("s3:*", "*"), allow(["kms:GenerateDataKey", "kms:Decrypt"], key)))
-        able.put_object(Bucket=self.b, Key="k", Body=b"")
-        able.get_object(Bucket=self.b, Key="sealed")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ import threading
 def main():
     arguments = argparse.ArgumentParser(prog="standin", description="A stand-in for AWS.")
     arguments.add_argument("--port", type=int, default=0, help="port of the main endpoint; 0 takes a free one")
-    arguments.add_argument("--insecure-port", type=int, default=0, help="port of the endpoint that counts as plain HTTP")
+    arguments.add_argument(
+        "--insecure-port", type=int, default=0, help="port of the endpoint that counts as plain HTTP"
+    )
     arguments.add_argument("--with-stdin", action="store_true", help="stop when standard input closes")
     options = arguments.parse_args()
     # Nothing needs to be written or flushed at the end, so both signals end the process where it stands.

@@ -8,13 +8,13 @@ from importlib import import_module
 
 from .errors import Gap
 
-SERVICES = ("s3", "iam", "sqs", "kms", "sts")
+SERVICES = ("s3", "iam", "sqs", "kms", "sts", "tagging")
 
 
 class Need:
     """One action on one resource; `owner`, `policy` and `own_word` as `permissions.judge` wants them."""
 
-    __slots__ = ("action", "resource", "context", "policy", "owner", "own_word", "per_item")
+    __slots__ = ("action", "resource", "context", "policy", "owner", "own_word")
 
     def __init__(self, action, resource, context=None, policy=None, owner=None, own_word=False):
         self.action = action

@@ -12,8 +12,13 @@ from .context import request_tags, resource_tags
 from .principals import boundary_arn
 from .tags import entity_tags, from_list, role_tags
 
-TAGGING = {"CreateUser": "iam:TagUser", "CreateRole": "iam:TagRole", "CreatePolicy": "iam:TagPolicy",
-           "CreateInstanceProfile": "iam:TagInstanceProfile", "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider"}
+TAGGING = {
+    "CreateUser": "iam:TagUser",
+    "CreateRole": "iam:TagRole",
+    "CreatePolicy": "iam:TagPolicy",
+    "CreateInstanceProfile": "iam:TagInstanceProfile",
+    "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
+}
 BOUNDARY_ASKED = ("CreateUser", "CreateRole", "PutUserPermissionsBoundary", "PutRolePermissionsBoundary")
 
 
@@ -67,10 +72,21 @@ def subject(call, iam):
         key = iam.access_keys.get(params.get("AccessKeyId"))
         user = iam.users.get(key.user_name) if key and key.user_name else None
         return (user.arn if user else f"{base}user/"), user
-    for kind, listing in (("user", "ListUsers"), ("role", "ListRoles"), ("group", "ListGroups"), ("policy", "ListPolicies")):
+    for kind, listing in (
+        ("user", "ListUsers"),
+        ("role", "ListRoles"),
+        ("group", "ListGroups"),
+        ("policy", "ListPolicies"),
+    ):
         if operation == listing:
             return f"{base}{kind}{params.get('PathPrefix') or '/'}", None
-    if call.identity.kind == "user" and operation in ("GetUser", "ListAccessKeys", "CreateAccessKey", "DeleteAccessKey",
-                                                      "UpdateAccessKey", "ChangePassword"):
+    if call.identity.kind == "user" and operation in (
+        "GetUser",
+        "ListAccessKeys",
+        "CreateAccessKey",
+        "DeleteAccessKey",
+        "UpdateAccessKey",
+        "ChangePassword",
+    ):
         return call.identity.arn, iam.users.get(call.identity.name)
     return "*", None

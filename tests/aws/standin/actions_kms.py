@@ -18,7 +18,7 @@ def find_key(account, region, name):
     if name.startswith("arn:"):
         parts = name.split(":", 5)
         region, account, name = parts[3], parts[4], parts[5]
-        name = name[len("key/"):] if name.startswith("key/") else name
+        name = name[len("key/") :] if name.startswith("key/") else name
     if account not in kms_backends or not region:
         return None
     backend = kms_backends[account][region]
@@ -43,7 +43,9 @@ def needs(call):
     if name:
         key = find_key(call.account, call.region, name)
         if key is None:
-            return [Need(f"kms:{call.operation}", f"arn:aws:kms:{call.region}:{call.account}:key/{name.rsplit('/', 1)[-1]}")]
+            return [
+                Need(f"kms:{call.operation}", f"arn:aws:kms:{call.region}:{call.account}:key/{name.rsplit('/', 1)[-1]}")
+            ]
         context = {f"kms:encryptioncontext:{k}".lower(): v for k, v in (params.get("EncryptionContext") or {}).items()}
         actions = {"ReEncrypt": ["kms:ReEncryptFrom"]}.get(call.operation, [f"kms:{call.operation}"])
         return [key_need(action, key, context) for action in actions]

@@ -1,11 +1,11 @@
 """S3: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html and
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html (operation -> actions).
 
-Bucket actions are asked of arn:aws:s3:::BUCKET, object actions of arn:aws:s3:::BUCKET/KEY. DeleteObjects asks per key, inside
-the call (services/s3_objects). The account's root may always read and mend a bucket's policy, whatever that says
-(https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketPolicy.html). An object under a KMS key needs the key:
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html (kms:GenerateDataKey to write, kms:Decrypt to read;
-both for the parts of an upload).
+Bucket actions are asked of arn:aws:s3:::BUCKET, object actions of arn:aws:s3:::BUCKET/KEY. DeleteObjects asks per
+key, inside the call (services/s3_objects). The account's root may always read and mend a bucket's policy, whatever
+that says (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketPolicy.html). An object under a KMS key
+needs the key: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html (kms:GenerateDataKey to
+write, kms:Decrypt to read; both for the parts of an upload).
 """
 
 from urllib.parse import parse_qs, unquote
@@ -18,35 +18,62 @@ from .s3_state import find_bucket, find_object
 from .tags import bucket_tags, from_list, object_tags
 
 BUCKET = {
-    "HeadBucket": "ListBucket", "ListObjects": "ListBucket", "ListObjectsV2": "ListBucket",
-    "ListObjectVersions": "ListBucketVersions", "ListMultipartUploads": "ListBucketMultipartUploads",
-    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration", "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "HeadBucket": "ListBucket",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
     "DeleteBucketLifecycle": "PutLifecycleConfiguration",
-    "GetBucketEncryption": "GetEncryptionConfiguration", "PutBucketEncryption": "PutEncryptionConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
     "DeleteBucketEncryption": "PutEncryptionConfiguration",
-    "GetBucketCors": "GetBucketCORS", "PutBucketCors": "PutBucketCORS", "DeleteBucketCors": "PutBucketCORS",
-    "GetPublicAccessBlock": "GetBucketPublicAccessBlock", "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
-    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock", "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
-    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration", "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
-    "GetBucketNotificationConfiguration": "GetBucketNotification", "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "GetBucketCors": "GetBucketCORS",
+    "PutBucketCors": "PutBucketCORS",
+    "DeleteBucketCors": "PutBucketCORS",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
     "DeleteBucketTagging": "PutBucketTagging",
-    "GetBucketReplication": "GetReplicationConfiguration", "PutBucketReplication": "PutReplicationConfiguration",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "PutBucketReplication": "PutReplicationConfiguration",
     "DeleteBucketReplication": "PutReplicationConfiguration",
-    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration", "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
-    "GetBucketInventoryConfiguration": "GetInventoryConfiguration", "PutBucketInventoryConfiguration": "PutInventoryConfiguration",
-    "DeleteBucketInventoryConfiguration": "PutInventoryConfiguration", "ListBucketInventoryConfigurations": "GetInventoryConfiguration",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    "GetBucketInventoryConfiguration": "GetInventoryConfiguration",
+    "PutBucketInventoryConfiguration": "PutInventoryConfiguration",
+    "DeleteBucketInventoryConfiguration": "PutInventoryConfiguration",
+    "ListBucketInventoryConfigurations": "GetInventoryConfiguration",
 }
 # (without a version, with one)
 OBJECT = {
-    "GetObject": ("GetObject", "GetObjectVersion"), "HeadObject": ("GetObject", "GetObjectVersion"),
+    "GetObject": ("GetObject", "GetObjectVersion"),
+    "HeadObject": ("GetObject", "GetObjectVersion"),
     "DeleteObject": ("DeleteObject", "DeleteObjectVersion"),
     "GetObjectTagging": ("GetObjectTagging", "GetObjectVersionTagging"),
     "PutObjectTagging": ("PutObjectTagging", "PutObjectVersionTagging"),
     "DeleteObjectTagging": ("DeleteObjectTagging", "DeleteObjectVersionTagging"),
-    "GetObjectAcl": ("GetObjectAcl", "GetObjectVersionAcl"), "PutObjectAcl": ("PutObjectAcl", "PutObjectVersionAcl"),
-    "ListParts": ("ListMultipartUploadParts",) * 2, "SelectObjectContent": ("GetObject",) * 2,
-    **{name: ("PutObject",) * 2 for name in ("PutObject", "CopyObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy",
-                                             "CompleteMultipartUpload")},
+    "GetObjectAcl": ("GetObjectAcl", "GetObjectVersionAcl"),
+    "PutObjectAcl": ("PutObjectAcl", "PutObjectVersionAcl"),
+    "ListParts": ("ListMultipartUploadParts",) * 2,
+    "SelectObjectContent": ("GetObject",) * 2,
+    **{
+        name: ("PutObject",) * 2
+        for name in (
+            "PutObject",
+            "CopyObject",
+            "CreateMultipartUpload",
+            "UploadPart",
+            "UploadPartCopy",
+            "CompleteMultipartUpload",
+        )
+    },
 }
 WRITES = ("PutObject", "CopyObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload")
 ROOT_ALWAYS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
@@ -106,7 +133,12 @@ def objects(call, arn, context, bucket, policy, owner):
     names = [name]
     if operation in WRITES and params.get("Tagging"):
         names.append("PutObjectTagging")
-        context.update({f"s3:requestobjecttag/{k}".lower(): v[0] for k, v in parse_qs(params["Tagging"], keep_blank_values=True).items()})
+        context.update(
+            {
+                f"s3:requestobjecttag/{k}".lower(): v[0]
+                for k, v in parse_qs(params["Tagging"], keep_blank_values=True).items()
+            }
+        )
     if operation in WRITES and params.get("ACL", "private") not in ("private", "bucket-owner-full-control"):
         names.append("PutObjectAcl")
     if operation in WRITES and params.get("ObjectLockMode"):
@@ -140,8 +172,13 @@ def keys(call, bucket, target):
     if bucket is None:
         return []
     if call.operation in WRITES:
-        return key_needs(bucket, encryption_key(call.params, bucket),
-                         ("kms:GenerateDataKey",) if call.operation in ("PutObject", "CopyObject") else ("kms:GenerateDataKey", "kms:Decrypt"))
+        return key_needs(
+            bucket,
+            encryption_key(call.params, bucket),
+            ("kms:GenerateDataKey",)
+            if call.operation in ("PutObject", "CopyObject")
+            else ("kms:GenerateDataKey", "kms:Decrypt"),
+        )
     if call.operation in ("GetObject", "HeadObject") and target is not None:
         return key_needs(bucket, getattr(target, "kms_key_id", None), ("kms:Decrypt",))
     return []
@@ -175,11 +212,19 @@ def keys_of(call):
     if request.secure:
         found["s3:tlsversion"] = "1.3"
     for key, member in (
-        ("s3:prefix", "Prefix"), ("s3:delimiter", "Delimiter"), ("s3:max-keys", "MaxKeys"), ("s3:versionid", "VersionId"),
-        ("s3:x-amz-acl", "ACL"), ("s3:x-amz-storage-class", "StorageClass"), ("s3:x-amz-server-side-encryption", "ServerSideEncryption"),
-        ("s3:x-amz-server-side-encryption-aws-kms-key-id", "SSEKMSKeyId"), ("s3:x-amz-copy-source", "CopySource"),
-        ("s3:x-amz-metadata-directive", "MetadataDirective"), ("s3:object-lock-mode", "ObjectLockMode"),
-        ("s3:object-lock-legal-hold", "ObjectLockLegalHoldStatus"), ("s3:x-amz-object-ownership", "ObjectOwnership"),
+        ("s3:prefix", "Prefix"),
+        ("s3:delimiter", "Delimiter"),
+        ("s3:max-keys", "MaxKeys"),
+        ("s3:versionid", "VersionId"),
+        ("s3:x-amz-acl", "ACL"),
+        ("s3:x-amz-storage-class", "StorageClass"),
+        ("s3:x-amz-server-side-encryption", "ServerSideEncryption"),
+        ("s3:x-amz-server-side-encryption-aws-kms-key-id", "SSEKMSKeyId"),
+        ("s3:x-amz-copy-source", "CopySource"),
+        ("s3:x-amz-metadata-directive", "MetadataDirective"),
+        ("s3:object-lock-mode", "ObjectLockMode"),
+        ("s3:object-lock-legal-hold", "ObjectLockLegalHoldStatus"),
+        ("s3:x-amz-object-ownership", "ObjectOwnership"),
     ):
         if params.get(member) is not None:
             found[key] = str(params[member])

@@ -1,9 +1,9 @@
 """SQS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
 
 Batch operations need the action of their single form
-(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html). Tags at creation need
-sqs:TagQueue. An encrypted queue needs its key, too: kms:GenerateDataKey and kms:Decrypt to send, kms:Decrypt to receive
-(.../sqs-key-management.html).
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html). Tags
+at creation need sqs:TagQueue. An encrypted queue needs its key, too: kms:GenerateDataKey and kms:Decrypt to send,
+kms:Decrypt to receive (.../sqs-key-management.html).
 """
 
 from moto.sqs.models import sqs_backends
@@ -13,8 +13,11 @@ from .actions_kms import find_key, key_need
 from .context import request_tags, resource_tags
 from .principals import document
 
-SINGLE = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage",
-          "ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
+SINGLE = {
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+}
 KEY_USES = {"SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"), "ReceiveMessage": ("kms:Decrypt",)}
 
 
@@ -37,7 +40,9 @@ def find_queue(account, region, name):
 def moves(call):
     """A redrive reads the dead-letter queue and writes the destination, all in the caller's name."""
     source = call.params.get("SourceArn") or "*"
-    actions = [call.operation] + (["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"] if call.operation == "StartMessageMoveTask" else [])
+    actions = [call.operation] + (
+        ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"] if call.operation == "StartMessageMoveTask" else []
+    )
     found = [Need(f"sqs:{action}", source) for action in actions]
     if call.operation == "StartMessageMoveTask" and call.params.get("DestinationArn"):
         found.append(Need("sqs:SendMessage", call.params["DestinationArn"]))

@@ -1,7 +1,7 @@
 """STS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
 
-GetCallerIdentity and GetSessionToken need no permission. A role must itself say who may assume it; it answers a role that is
-not there, too, as a refusal.
+GetCallerIdentity and GetSessionToken need no permission. A role must itself say who may assume it; it answers a role
+that is not there, too, as a refusal.
 """
 
 from .actions import Need

@@ -1,9 +1,9 @@
 """Proof of identity: the key exists, is active, and signed this request. Refusals in each service's own words.
 
-https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html (InvalidClientTokenId, SignatureDoesNotMatch ...),
-https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList (InvalidAccessKeyId, ExpiredToken ...),
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html, and for JSON services
-UnrecognizedClientException https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
+https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html (InvalidClientTokenId, SignatureDoesNotMatch
+...), https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList (InvalidAccessKeyId,
+ExpiredToken ...), https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html, and for
+JSON services UnrecognizedClientException https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
 """
 
 from moto.core.utils import utcnow
@@ -29,12 +29,20 @@ CODES = {
 def authenticate(call):
     identity = call.identity
     if identity is ANONYMOUS:
-        if call.service not in ("s3", "sqs") and call.operation not in ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"):
+        if call.service not in ("s3", "sqs") and call.operation not in (
+            "AssumeRoleWithWebIdentity",
+            "AssumeRoleWithSAML",
+        ):
             raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
         return
     if identity is None or not identity.active or world.account(call.account).visibility.hidden("key", call.access_key):
-        raise refusal(call, "unknown", "The AWS Access Key Id you provided does not exist in our records."
-                      if call.service == "s3" else "The security token included in the request is invalid.")
+        raise refusal(
+            call,
+            "unknown",
+            "The AWS Access Key Id you provided does not exist in our records."
+            if call.service == "s3"
+            else "The security token included in the request is invalid.",
+        )
     if identity.secret is None:
         return
     try:

@@ -21,8 +21,16 @@ class Authorizer:
     def verdict(self, need):
         context = {**self.context, **need.context}
         context["aws:resourceaccount"] = need.owner or self.call.identity.account or ""
-        return judge(self.call.identity, self.policies, need.action, need.resource, context, need.policy, need.owner,
-                     need.own_word)
+        return judge(
+            self.call.identity,
+            self.policies,
+            need.action,
+            need.resource,
+            context,
+            need.policy,
+            need.owner,
+            need.own_word,
+        )
 
 
 def authorize(call):
@@ -46,9 +54,11 @@ def denied(call, need, verdict):
         return AwsError("AccessDenied", "Access Denied", 403)
     action, resource = need.action, need.resource
     if call.service == "sqs" and action.startswith("sqs:"):
-        action = action.lower()   # as SQS does
+        action = action.lower()  # as SQS does
     quoted = f'"{resource}"' if call.service == "s3" else resource
-    message = f"User: {call.identity.arn} is not authorized to perform: {action} on resource: {quoted} {verdict.why}".strip()
+    message = (
+        f"User: {call.identity.arn} is not authorized to perform: {action} on resource: {quoted} {verdict.why}".strip()
+    )
     if need.action.startswith("kms:") and call.service == "sqs":
         return AwsError("KmsAccessDenied", message, 400)
     if call.protocol in ("json", "rest-json") and call.service != "sqs":

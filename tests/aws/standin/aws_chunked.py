@@ -22,7 +22,7 @@ def unwrap(request):
         rest = end + 2
         if size == 0:
             break
-        pieces.append(body[rest:rest + size])
+        pieces.append(body[rest : rest + size])
         rest += size + 2
     for line in body[rest:].split(b"\r\n"):
         name, colon, value = line.decode("latin-1").partition(":")
@@ -36,7 +36,11 @@ def unwrap(request):
     request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
     for name in ("x-amz-trailer", "x-amz-decoded-content-length"):
         request.headers.pop(name, None)
-    encoding = [e.strip() for e in request.headers.get("content-encoding", "").split(",") if e.strip() not in ("", "aws-chunked")]
+    encoding = [
+        e.strip()
+        for e in request.headers.get("content-encoding", "").split(",")
+        if e.strip() not in ("", "aws-chunked")
+    ]
     request.headers.pop("content-encoding", None)
     if encoding:
         request.headers["content-encoding"] = ",".join(encoding)

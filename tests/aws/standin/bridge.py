@@ -7,16 +7,16 @@ implemented, or crashes on, becomes `Gap` (501), never a 404 or a 500 with HTML 
 
 import io
 import re
-import sys
-import traceback
 from functools import lru_cache
 from urllib.parse import unquote
 
 import moto.backend_index as backend_index
 from moto import backends
 from moto.core.exceptions import HTTPException
-from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request as MotoRequest, environ_key_for_header
+from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header
+from moto.core.request import Request as MotoRequest
 
+from . import log
 from .errors import Gap
 from .http import Response
 from .settings import DEFAULT_ACCOUNT
@@ -32,10 +32,17 @@ def environ_of(request, path=None, body=None, query=None):
     body = request.body if body is None else body
     query = request.query_string if query is None else query
     environ = {
-        "REQUEST_METHOD": request.method, "SCRIPT_NAME": "",
-        "PATH_INFO": unquote(path, "latin-1"), "RAW_URI": path + ("?" + query if query else ""),
-        "QUERY_STRING": query, "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": request.peer, "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body),
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(path, "latin-1"),
+        "RAW_URI": path + ("?" + query if query else ""),
+        "QUERY_STRING": query,
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": request.peer,
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
         "wsgi.input_terminated": True,
     }
     kept = {}
@@ -53,10 +60,11 @@ def environ_of(request, path=None, body=None, query=None):
 @lru_cache(maxsize=None)
 def routes(service):
     """[(pattern, handler)] of a moto service, its URLs reduced to their paths. Empty for one that moto has not."""
-    names = [name for name, _ in backend_index.backend_url_patterns if name == service]
+    host = f"https://{service}.us-east-1.amazonaws.com"
+    names = [name for name, pattern in backend_index.backend_url_patterns if name == service or pattern.match(host)]
     if not names:
         return []
-    backend_dict = backends.get_backend(service)
+    backend_dict = backends.get_backend(service if service in names else names[0])
     try:
         regions = backend_dict[DEFAULT_ACCOUNT]
         backend = regions["us-east-1"] if "us-east-1" in regions else regions["aws"]
@@ -98,8 +106,10 @@ def call_moto(call, path=None, body=None, query=None):
     except NotImplementedError as error:
         raise Gap(call.service, call.operation, f"not in moto: {error}") from error
     except Exception as error:
-        traceback.print_exc(file=sys.stderr)
-        raise Gap(call.service, call.operation, f"moto failed: {type(error).__name__}: {error}", "StandInFailed") from error
+        log.crash()
+        raise Gap(
+            call.service, call.operation, f"moto failed: {type(error).__name__}: {error}", "StandInFailed"
+        ) from error
     return checked(call, Response(int(status), dict(headers), body or b""))
 
 
@@ -109,7 +119,9 @@ def checked(call, response):
         return response
     body = response.body.lstrip()[:200].lower()
     if body.startswith((b"<!doctype", b"<html")) or (response.status == 500 and b"internalfailure" not in body):
-        raise Gap(call.service, call.operation, f"moto answered {response.status}: {response.body[:200]!r}", "StandInFailed")
+        raise Gap(
+            call.service, call.operation, f"moto answered {response.status}: {response.body[:200]!r}", "StandInFailed"
+        )
     if response.status == 404 and call.request.method != "HEAD" and (not body or b"not yet implemented" in body):
         raise Gap(call.service, call.operation, "moto does not know it")
     return response

@@ -42,6 +42,7 @@ def in_network(wanted, given, context, version):
 def compared(convert, relation):
     def test(wanted, given, context, version):
         return relation(convert(given), convert(wanted))
+
     return test
 
 
@@ -87,7 +88,7 @@ def parts(operator):
     prefix = ""
     for candidate in ("forallvalues:", "foranyvalue:"):
         if name.startswith(candidate):
-            prefix, name = candidate, name[len(candidate):]
+            prefix, name = candidate, name[len(candidate) :]
     if name.endswith("ifexists"):
         return prefix, name[: -len("ifexists")], True
     return prefix, name, False

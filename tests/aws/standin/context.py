@@ -1,8 +1,9 @@
 """The condition keys that every request has.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html. The network is told by headers, since
-there is none here: `x-standin-source-vpc` and `x-standin-source-vpce` make the request one that comes through a VPC endpoint,
-and such a request has no aws:SourceIp (AWS puts aws:VpcSourceIp then); `x-standin-source-ip` sets the address.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html. The network is told by
+headers, since there is none here: `x-standin-source-vpc` and `x-standin-source-vpce` make the request one that comes
+through a VPC endpoint, and such a request has no aws:SourceIp (AWS puts aws:VpcSourceIp then); `x-standin-source-ip`
+sets the address.
 """
 
 import datetime

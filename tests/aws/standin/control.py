@@ -1,13 +1,13 @@
 """The tests' own interface, JSON under /_standin/. It is no AWS call: it is never counted and never fails on order.
 
-    GET    /_standin/health
-    GET    /_standin/calls                              total and counts over all accounts
-    GET    /_standin/accounts/{account}/calls           total, counts, the last 10,000 calls    DELETE clears
-    PUT    /_standin/accounts/{account}/faults          {"rules": [...]}  (faults)               GET shows what is left
-    PUT    /_standin/accounts/{account}/visibility      {"seconds": S} or {"calls": N}; {} ends it  (visibility)
-    PUT    /_standin/accounts/{account}/sqs             {"name_cooldown": true}
-    GET    /_standin/accounts/{account}/inventory       everything that exists there (inventory)
-    DELETE /_standin/accounts/{account}                 forget everything of the account
+GET    /_standin/health
+GET    /_standin/calls                              total and counts over all accounts
+GET    /_standin/accounts/{account}/calls           total, counts, the last 10,000 calls    DELETE clears
+PUT    /_standin/accounts/{account}/faults          {"rules": [...]}  (faults)               GET shows what is left
+PUT    /_standin/accounts/{account}/visibility      {"seconds": S} or {"calls": N}; {} ends it  (visibility)
+PUT    /_standin/accounts/{account}/sqs             {"name_cooldown": true}
+GET    /_standin/accounts/{account}/inventory       everything that exists there (inventory)
+DELETE /_standin/accounts/{account}                 forget everything of the account
 """
 
 import json

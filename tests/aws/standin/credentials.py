@@ -1,7 +1,8 @@
 """Who signs a request: access keys and the identities behind them.
 
 - `AKIA` + 12 digits + `ROOT`: the administrator of that account, with any secret; never limited.
-- a key that IAM CreateAccessKey or STS gave out here: that user or session, proved by its signature and limited by its policies.
+- a key that IAM CreateAccessKey or STS gave out here: that user or session, proved by its signature and limited by
+  its policies.
 - a key that looks real (20 characters, AKIA or ASIA) but that nobody made, or that was deleted: refused.
 - anything else ("test"): the administrator of account 123456789012.
 - no key at all: nobody (`ANONYMOUS`), whom only a resource's policy can let in.
@@ -20,11 +21,11 @@ class Identity:
     """A principal as policies see it. `secret` is None where the signature need not be proved."""
 
     def __init__(self, kind, account, arn, user_id, name="", secret=None, **more):
-        self.kind = kind                  # root | user | role | anonymous
+        self.kind = kind  # root | user | role | anonymous
         self.account = account
         self.arn = arn
         self.user_id = user_id
-        self.name = name                  # of the user or of the role
+        self.name = name  # of the user or of the role
         self.secret = secret
         self.token = more.get("token")
         self.expires = more.get("expires")
@@ -58,7 +59,7 @@ class Keys:
 
     def __init__(self):
         self.live = {}
-        self.former = {}   # deleted key -> account, so that its calls are still counted where they belong
+        self.former = {}  # deleted key -> account, so that its calls are still counted where they belong
 
     def add_user_key(self, account, user, moto_key):
         self.live[moto_key.access_key_id] = Identity(

@@ -44,8 +44,19 @@ class Faults:
                 raise ValueError("latency needs seconds")
             if rule["mode"] == "error" and not rule.get("code"):
                 raise ValueError("error needs a code")
-            unknown = set(rule) - {"service", "operation", "skip", "times", "call", "mode", "code", "message", "status",
-                                   "retry_after", "seconds"}
+            unknown = set(rule) - {
+                "service",
+                "operation",
+                "skip",
+                "times",
+                "call",
+                "mode",
+                "code",
+                "message",
+                "status",
+                "retry_after",
+                "seconds",
+            }
             if unknown:
                 raise ValueError(f"unknown fields of a rule: {', '.join(sorted(unknown))}")
             checked.append({"skip": 0, "times": 1, **rule})

@@ -1,8 +1,8 @@
 """Is a document a policy? The grammar and the principals of resource policies, for S3 and SQS.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html. A principal that is named must exist and be visible:
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html ("... if you specify ... that does not
-exist, ... Invalid principal in policy").
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html. A principal that is named must exist
+and be visible: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html ("... if
+you specify ... that does not exist, ... Invalid principal in policy").
 """
 
 import json
@@ -53,9 +53,14 @@ def check_statement(statement, service, resource_ok, principal_missing):
     if unknown:
         raise Malformed(f"Unknown field {sorted(unknown)[0]}")
     if statement.get("Effect") not in ("Allow", "Deny"):
-        raise Malformed(f"Invalid effect: {statement.get('Effect')}" if "Effect" in statement else "Missing required field Effect")
-    for one, other, message in (("Principal", "NotPrincipal", principal_missing), ("Action", "NotAction", "Missing required field Action"),
-                                ("Resource", "NotResource", "Missing required field Resource")):
+        raise Malformed(
+            f"Invalid effect: {statement.get('Effect')}" if "Effect" in statement else "Missing required field Effect"
+        )
+    for one, other, message in (
+        ("Principal", "NotPrincipal", principal_missing),
+        ("Action", "NotAction", "Missing required field Action"),
+        ("Resource", "NotResource", "Missing required field Resource"),
+    ):
         if (one in statement) == (other in statement):
             raise Malformed(message)
     for action in as_list(statement.get("Action", statement.get("NotAction"))):
@@ -89,7 +94,9 @@ def check_principal(principal):
 def exists(name):
     if name == "*" or re.fullmatch(r"\d{12}", name) or re.fullmatch(r"arn:aws:iam::\d{12}:root", name):
         return True
-    if re.fullmatch(r"arn:aws:sts::\d{12}:assumed-role/[^/]+/[^/]+", name) or re.fullmatch(r"A(ID|RO)A[A-Z0-9]{12,}", name):
+    if re.fullmatch(r"arn:aws:sts::\d{12}:assumed-role/[^/]+/[^/]+", name) or re.fullmatch(
+        r"A(ID|RO)A[A-Z0-9]{12,}", name
+    ):
         return True
     found = ENTITY.fullmatch(name)
     if not found:

@@ -14,12 +14,17 @@ def inventory(account, host):
     iam = iam_backends[account]["aws"]
     return {
         "buckets": [bucket(b) for b in by_name(s3_backends[account]["aws"].buckets)],
-        "queues": [queue(q, host) for region in sorted(sqs_backends[account]) for q in by_name(sqs_backends[account][region].queues)],
+        "queues": [
+            queue(q, host)
+            for region in sorted(sqs_backends[account])
+            for q in by_name(sqs_backends[account][region].queues)
+        ],
         "users": [user(iam, u) for u in by_name(iam.users)],
         "roles": [role(r) for r in sorted(iam.roles.values(), key=lambda r: r.name)],
         "policies": [
             {"name": p.name, "arn": p.arn, "path": p.path, "attachments": p.attachment_count}
-            for p in sorted(iam.managed_policies.values(), key=lambda p: p.arn) if f"::{account}:" in p.arn
+            for p in sorted(iam.managed_policies.values(), key=lambda p: p.arn)
+            if f"::{account}:" in p.arn
         ],
         "kms_keys": [
             {"id": k.id, "arn": k.arn, "region": region, "state": k.key_state}
@@ -35,23 +40,44 @@ def by_name(things):
 
 def bucket(b):
     versions = sum(len(b.keys.getlist(key)) for key in b.keys)
-    return {"name": b.name, "region": b.region_name, "tags": bucket_tags(b), "objects": len(b.keys), "versions": versions,
-            "uploads": len(b.multiparts)}
+    return {
+        "name": b.name,
+        "region": b.region_name,
+        "tags": bucket_tags(b),
+        "objects": len(b.keys),
+        "versions": versions,
+        "uploads": len(b.multiparts),
+    }
 
 
 def queue(q, host):
-    return {"name": q.name, "url": f"http://{host}/{q.account_id}/{q.name}", "arn": q.queue_arn, "region": q.region, "tags": dict(q.tags or {}),
-            "messages": len(q._messages)}
+    return {
+        "name": q.name,
+        "url": f"http://{host}/{q.account_id}/{q.name}",
+        "arn": q.queue_arn,
+        "region": q.region,
+        "tags": dict(q.tags or {}),
+        "messages": len(q._messages),
+    }
 
 
 def user(iam, u):
     return {
-        "name": u.name, "path": u.path, "access_keys": sorted(k.access_key_id for k in u.access_keys),
-        "policies": sorted(u.policies), "attached": sorted(u.managed_policies), "boundary": (getattr(u, "permissions_boundary", None) or {}).get("PermissionsBoundaryArn"),
+        "name": u.name,
+        "path": u.path,
+        "access_keys": sorted(k.access_key_id for k in u.access_keys),
+        "policies": sorted(u.policies),
+        "attached": sorted(u.managed_policies),
+        "boundary": (getattr(u, "permissions_boundary", None) or {}).get("PermissionsBoundaryArn"),
         "tags": entity_tags(iam, u.arn),
     }
 
 
 def role(r):
-    return {"name": r.name, "path": r.path, "policies": sorted(r.policies), "attached": sorted(r.managed_policies),
-            "trust": json.loads(r.assume_role_policy_document)}
+    return {
+        "name": r.name,
+        "path": r.path,
+        "policies": sorted(r.policies),
+        "attached": sorted(r.managed_policies),
+        "trust": json.loads(r.assume_role_policy_document),
+    }

@@ -18,14 +18,25 @@ from .settings import DEFAULT_REGION
 
 # Operations whose path another one shares; AWS keeps the old names for old clients only.
 OUTDATED = {
-    "GetBucketLifecycle", "PutBucketLifecycle", "GetBucketNotification", "PutBucketNotification",
-    "ListDirectoryBuckets", "WriteGetObjectResponse", "BucketCORSPreflightCheck", "ObjectCORSPreflightCheck",
+    "GetBucketLifecycle",
+    "PutBucketLifecycle",
+    "GetBucketNotification",
+    "PutBucketNotification",
+    "ListDirectoryBuckets",
+    "WriteGetObjectResponse",
+    "BucketCORSPreflightCheck",
+    "ObjectCORSPreflightCheck",
 }
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d+)/([^/]+)/([^/]+)/aws4_request")
 # Names in credential scopes and target prefixes that botocore files under another name.
-TARGETS = {"AmazonSQS": "sqs", "TrentService": "kms"}
-MODEL_NAMES = {"tagging": "resourcegroupstaggingapi", "elasticloadbalancing": "elbv2", "monitoring": "cloudwatch",
-               "cloudcontrolapi": "cloudcontrol", "es": "opensearch"}
+TARGETS = {"AmazonSQS": "sqs", "TrentService": "kms", "ResourceGroupsTaggingAPI_20170126": "tagging"}
+MODEL_NAMES = {
+    "tagging": "resourcegroupstaggingapi",
+    "elasticloadbalancing": "elbv2",
+    "monitoring": "cloudwatch",
+    "cloudcontrolapi": "cloudcontrol",
+    "es": "opensearch",
+}
 
 
 class Headers(dict):
@@ -50,9 +61,11 @@ class Call:
         self.operation = operation
         self.region = region
         self.access_key = access_key
-        self.account = None        # the caller's account; credentials sets it
+        self.account = None  # the caller's account; credentials sets it
         self.identity = None
-        self.moto_account = None   # where moto is to look, when it is not the caller's account (another's bucket)
+        self.bucket = None  # the bucket or queue that it is about, once a locator has found it
+        self.queue = None
+        self.moto_account = None  # where moto is to look, when it is not the caller's account (another's bucket)
         self.params = {}
 
     @property
@@ -65,7 +78,9 @@ class Call:
 
     @property
     def protocol(self):
-        if self.service == "sqs" and "x-amz-target" not in self.request.headers:
+        if "x-amz-target" in self.request.headers:
+            return "json"
+        if self.service == "sqs":
             return "query"
         try:
             return str(model_of(self.service).protocol)
@@ -111,12 +126,8 @@ def read_call(request):
 
 
 def s3_path(request):
-    """(bucket, key) of a path-style request, each None where absent; `bucket.localhost` hosts count, too."""
-    path = request.path[1:]
-    host = request.host.split(":")[0]
-    if host.endswith(".localhost"):
-        return host[: -len(".localhost")], unquote(path) or None
-    bucket, _, key = path.partition("/")
+    """(bucket, key) of a path-style request, each None where absent. SDKs use that style where the endpoint is an address."""
+    bucket, _, key = request.path[1:].partition("/")
     return unquote(bucket) or None, unquote(key) or None
 
 
@@ -140,7 +151,9 @@ def s3_table():
                 needs.setdefault(where["name"], "")
             elif where.get("location") == "header":
                 headers.append(where["name"].lower())
-        table.setdefault((operation.http["method"], depth), []).append((len(needs) + len(headers), name, needs, headers))
+        table.setdefault((operation.http["method"], depth), []).append(
+            (len(needs) + len(headers), name, needs, headers)
+        )
     for rows in table.values():
         rows.sort(key=lambda row: -row[0])
     return table
@@ -159,9 +172,10 @@ def s3_operation(request):
 
 def rest_operation(service, request):
     """The operation of a REST service other than S3."""
-    from .bridge import environ_of
     from moto.core.request import Request as MotoRequest
     from moto.core.routing import get_service_router
+
+    from .bridge import environ_of
 
     try:
         operation, _ = get_service_router(service).match(MotoRequest(environ_of(request)))
@@ -183,8 +197,14 @@ def read_params(call):
         bucket, key = s3_path(request)
         uri = {"Bucket": bucket, "Key": key}
     parser = PROTOCOL_PARSERS[protocol](call.model)
-    parsed = parser.parse({
-        "method": request.method, "values": args, "headers": Headers(request.headers),
-        "body": request.body, "url_path": request.path, "url_params": uri,
-    })
+    parsed = parser.parse(
+        {
+            "method": request.method,
+            "values": args,
+            "headers": Headers(request.headers),
+            "body": request.body,
+            "url_path": request.path,
+            "url_params": uri,
+        }
+    )
     return parsed or {}

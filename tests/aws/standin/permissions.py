@@ -1,9 +1,10 @@
 """The verdict over all policies that concern one action on one resource.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html: an explicit Deny anywhere wins. In one
-account the resource's policy or the identity's policies must allow; a permissions boundary and a session policy limit
-what the identity's policies (and a grant to the role, not one to the user or the session itself) give. Across accounts
-both sides must allow. Some resources must always allow by their own policy (`own_word`): KMS keys and roles to assume.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html: an explicit Deny anywhere
+wins. In one account the resource's policy or the identity's policies must allow; a permissions boundary and a session
+policy limit what the identity's policies (and a grant to the role, not one to the user or the session itself) give.
+Across accounts both sides must allow. Some resources must always allow by their own policy (`own_word`): KMS keys and
+roles to assume.
 """
 
 from .policy import ALLOW, ANYONE, DENY, EXACT, ROLE, effect, resource_effect

@@ -1,10 +1,8 @@
 """One request from its bytes to its answer. The order of the steps is the order AWS is seen to keep."""
 
 import asyncio
-import sys
-import traceback
 
-from . import control, wire
+from . import control, log, wire
 from .authenticate import authenticate
 from .authorize import authorize
 from .aws_chunked import unwrap, verify_checksums
@@ -15,7 +13,6 @@ from .faults import injected
 from .http import Response
 from .operations import read_call, read_params
 from .services import registry
-
 from .validate import malformed, validate
 from .world import world
 
@@ -48,11 +45,13 @@ async def handle(request):
             response = await response
     except AwsError as failure:
         if isinstance(failure, Gap):
-            print(f"standin: {failure.message}", file=sys.stderr, flush=True)
+            log.line(failure.message)
         response = wire.error(call, failure)
     except Exception as error:
-        traceback.print_exc(file=sys.stderr)
-        response = wire.error(call, Gap(call.service, call.operation, f"{type(error).__name__}: {error}", "StandInFailed"))
+        log.crash()
+        response = wire.error(
+            call, Gap(call.service, call.operation, f"{type(error).__name__}: {error}", "StandInFailed")
+        )
     entry["status"] = response.status
     if rule is not None and rule["mode"] == "lose_reply":
         entry["status"] = f"{response.status}, reply lost"
@@ -63,7 +62,9 @@ async def handle(request):
 def carry_out(call):
     """Proves, permits, checks and does one call. A handler that must wait gives a coroutine."""
     if call.operation is None:
-        raise Gap(call.service, f"{call.request.method} {call.request.path}", "no operation of AWS's model fits the request")
+        raise Gap(
+            call.service, f"{call.request.method} {call.request.path}", "no operation of AWS's model fits the request"
+        )
     authenticate(call)
     if call.service == "s3":
         unwrap(call.request)
@@ -100,10 +101,10 @@ async def finish_later(call, coroutine, handlers):
 def finish(call, outcome, handlers):
     response = outcome if isinstance(outcome, Response) else wire.result(call, outcome)
     if response.status < 400:
+        if call.service == "s3":
+            response = wire.with_s3_root(call, response)
         for after in handlers.after:
             changed = after(call, response)
             if changed is not None:
                 response = changed
     return response
-
-

@@ -1,7 +1,7 @@
 """Which statements of a policy speak about a request, and what they say.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html. Documents are parsed JSON. A request is
-(action, resource ARN, context); for policies of resources also the principal.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html. Documents are parsed JSON. A
+request is (action, resource ARN, context); for policies of resources also the principal.
 """
 
 from .conditions import as_list, holds
@@ -31,13 +31,16 @@ def resource_fits(statement, resource, context, version):
         return any(matches(r, resource, context, version) for r in as_list(statement["Resource"]))
     if "NotResource" in statement:
         return not any(matches(r, resource, context, version) for r in as_list(statement["NotResource"]))
-    return True   # a trust policy has no Resource
+    return True  # a trust policy has no Resource
 
 
 def speaks(statement, document, action, resource, context):
     version = version_of(document)
-    return (action_fits(statement, action) and resource_fits(statement, resource, context, version)
-            and holds(statement.get("Condition"), context, version))
+    return (
+        action_fits(statement, action)
+        and resource_fits(statement, resource, context, version)
+        and holds(statement.get("Condition"), context, version)
+    )
 
 
 def effect(documents, action, resource, context):

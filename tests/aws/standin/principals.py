@@ -44,8 +44,11 @@ def policies_of(identity):
         return Policies(session=identity.session_policies)
     iam = iam_backends[identity.account]["aws"]
     hidden = world.account(identity.account).visibility.hidden
-    found = [document(text) for name, text in holder.policies.items()
-             if not hidden("policy", f"{identity.kind}/{identity.name}/{name}")]
+    found = [
+        document(text)
+        for name, text in holder.policies.items()
+        if not hidden("policy", f"{identity.kind}/{identity.name}/{name}")
+    ]
     found += [default_version(p) for p in holder.managed_policies.values()]
     if identity.kind == "user":
         for group in iam.groups.values():
@@ -75,5 +78,7 @@ def tags_of(identity):
     holder = holder_of(identity)
     if holder is None:
         return dict(identity.session_tags)
-    own = role_tags(holder) if identity.kind == "role" else entity_tags(iam_backends[identity.account]["aws"], holder.arn)
+    own = (
+        role_tags(holder) if identity.kind == "role" else entity_tags(iam_backends[identity.account]["aws"], holder.arn)
+    )
     return {**own, **identity.session_tags}

@@ -5,9 +5,8 @@ connection at a time. A handler that raises `Cut` gets its connection cut at onc
 """
 
 import asyncio
-import sys
-import traceback
 
+from . import log
 from .errors import Cut
 from .http import Request, Response, head_bytes
 
@@ -52,7 +51,7 @@ async def serve(reader, writer, handler, secure):
             writer.transport.abort()
             return
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            log.crash()
             response = Response(501, {"Content-Type": "text/plain"}, "StandInFailed: see stderr of the stand-in")
         head = head_bytes(method, response)
         if method == "HEAD" or response.status in (204, 304):

@@ -1,8 +1,8 @@
 """Signature Version 4, verified: in the Authorization header and in presigned URLs.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html and
-https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html. The chunk signatures of a streamed S3 body are
-not looked at; its seed signature and the declared payload hash are.
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html. The chunk signatures of a streamed S3
+body are not looked at; its seed signature and the declared payload hash are.
 """
 
 import datetime
@@ -39,16 +39,25 @@ def verify(request, identity):
         raise Refused("expired", "The security token included in the request is expired")
     _, day, region, service, _ = scope.split("/")
     payload = payload_hash(request, service, presigned)
-    canonical = "\n".join((
-        request.method, canonical_path(request.path, service), canonical_query(request.query_string, presigned),
-        "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in signed_headers),
-        ";".join(signed_headers), payload,
-    ))
-    text = f"AWS4-HMAC-SHA256\n{date}\n{day}/{region}/{service}/aws4_request\n{hashlib.sha256(canonical.encode('utf-8', 'surrogateescape')).hexdigest()}"
+    canonical = "\n".join(
+        (
+            request.method,
+            canonical_path(request.path, service),
+            canonical_query(request.query_string, presigned),
+            "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in signed_headers),
+            ";".join(signed_headers),
+            payload,
+        )
+    )
+    digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    text = f"AWS4-HMAC-SHA256\n{date}\n{day}/{region}/{service}/aws4_request\n{digest}"
     wanted = hmac.new(signing_key(identity.secret, day, region, service), text.encode(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(wanted, signature):
-        raise Refused("signature", "The request signature we calculated does not match the signature you provided. "
-                                   "Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+        raise Refused(
+            "signature",
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+        )
 
 
 def read(request):
@@ -65,8 +74,13 @@ def read(request):
     query = dict(request.query)
     if query.get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256" or "X-Amz-Signature" not in query:
         return None
-    return (query["X-Amz-Credential"], query.get("X-Amz-SignedHeaders", "host").split(";"), query["X-Amz-Signature"],
-            query.get("X-Amz-Date", ""), True)
+    return (
+        query["X-Amz-Credential"],
+        query.get("X-Amz-SignedHeaders", "host").split(";"),
+        query["X-Amz-Signature"],
+        query.get("X-Amz-Date", ""),
+        True,
+    )
 
 
 def check_time(request, date, presigned):

@@ -1,8 +1,8 @@
 """Is the request what AWS's own model allows? Types, required members, enumerations, lengths, ranges, patterns.
 
-The model is botocore's. The words are AWS's: "1 validation error detected: Value '...' at '...' failed to satisfy constraint:
-Member must ..." (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, ValidationError); JSON services call it
-ValidationException or InvalidParameterValue, S3 MalformedXML or InvalidArgument.
+The model is botocore's. The words are AWS's: "1 validation error detected: Value '...' at '...' failed to satisfy
+constraint: Member must ..." (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, ValidationError);
+JSON services call it ValidationException or InvalidParameterValue, S3 MalformedXML or InvalidArgument.
 """
 
 import datetime
@@ -13,13 +13,21 @@ from .errors import AwsError
 
 # Members whose values AWS checks with words of its own; services/* do it.
 LEFT_TO_SERVICES = {
-    ("sqs", "Attributes"), ("sqs", "AttributeNames"), ("sqs", "MessageSystemAttributeNames"),
+    ("sqs", "Attributes"),
+    ("sqs", "AttributeNames"),
+    ("sqs", "MessageSystemAttributeNames"),
     ("s3", "LocationConstraint"),
 }
-# Operations of which our services check a whole member themselves.
 KINDS = {
-    "string": str, "character": str, "integer": int, "long": int, "float": (int, float), "double": (int, float),
-    "boolean": bool, "blob": (bytes, str), "timestamp": (datetime.datetime, str, int, float),
+    "string": str,
+    "character": str,
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": bool,
+    "blob": (bytes, str),
+    "timestamp": (datetime.datetime, str, int, float),
 }
 
 
@@ -83,7 +91,9 @@ def check_scalar(shape, value, path, problems):
         problems.append(("enum", path, value, f"Member must satisfy enum value set: [{', '.join(metadata['enum'])}]"))
     if shape.type_name in ("integer", "long", "float", "double"):
         if metadata.get("min") is not None and value < metadata["min"]:
-            problems.append(("range", path, value, f"Member must have value greater than or equal to {metadata['min']}"))
+            problems.append(
+                ("range", path, value, f"Member must have value greater than or equal to {metadata['min']}")
+            )
         if metadata.get("max") is not None and value > metadata["max"]:
             problems.append(("range", path, value, f"Member must have value less than or equal to {metadata['max']}"))
     elif isinstance(value, (str, bytes)):
@@ -91,7 +101,9 @@ def check_scalar(shape, value, path, problems):
         if metadata.get("pattern") and isinstance(value, str):
             pattern = compiled(metadata["pattern"])
             if pattern is not None and not pattern.fullmatch(value):
-                problems.append(("pattern", path, value, f"Member must satisfy regular expression pattern: {metadata['pattern']}"))
+                problems.append(
+                    ("pattern", path, value, f"Member must satisfy regular expression pattern: {metadata['pattern']}")
+                )
 
 
 def check_length(shape, value, path, problems):
@@ -105,10 +117,17 @@ def check_length(shape, value, path, problems):
 @lru_cache(maxsize=None)
 def compiled(pattern):
     """AWS's patterns are of Java; the few that Python cannot read are left out."""
-    text = re.sub(r"\\p\{(L|M|Z|S|N|P|IsLetter|Alpha|Alnum)\}", lambda m: {
-        "L": r"^\W\d_", "Alpha": "a-zA-Z", "Alnum": "a-zA-Z0-9"}.get(m.group(1), ""), pattern) if r"\p{" in pattern else pattern
+    text = (
+        re.sub(
+            r"\\p\{(L|M|Z|S|N|P|IsLetter|Alpha|Alnum)\}",
+            lambda m: {"L": r"^\W\d_", "Alpha": "a-zA-Z", "Alnum": "a-zA-Z0-9"}.get(m.group(1), ""),
+            pattern,
+        )
+        if r"\p{" in pattern
+        else pattern
+    )
     if r"\p{" in pattern:
-        return None   # Unicode classes: tags, checked by the services that have them
+        return None  # Unicode classes: tags, checked by the services that have them
     text = text.replace(r"\/", "/")
     try:
         return re.compile(text, re.ASCII)
@@ -124,10 +143,14 @@ def refusal(call, problems):
         kind, path, value, constraint = problems[0]
         name = path.split(".")[-1]
         if kind == "required":
-            return AwsError("MissingRequiredParameterException",
-                            f"The request must contain the parameter {name[0].upper() + name[1:]}.")
-        return AwsError("InvalidParameterValueException", f"Value {value} for parameter {name[0].upper() + name[1:]} is invalid. "
-                                                          f"Reason: {constraint}.")
+            return AwsError(
+                "MissingRequiredParameterException",
+                f"The request must contain the parameter {name[0].upper() + name[1:]}.",
+            )
+        return AwsError(
+            "InvalidParameterValue",
+            f"Value {value} for parameter {name[0].upper() + name[1:]} is invalid. Reason: {constraint}.",
+        )
     shown = "; ".join(
         f"Value {'null' if value is None else repr(value)} at '{path}' failed to satisfy constraint: {constraint}"
         for _, path, value, constraint in problems
@@ -146,7 +169,9 @@ def s3_refusal(call, problems):
     if in_body:
         if not call.request.body and kind == "required":
             return AwsError("MissingRequestBodyError", "Request Body is empty")
-        return AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+        return AwsError(
+            "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+        )
     if kind == "required":
         return AwsError("InvalidRequest", f"Missing required header for this request: {path}")
     name = member.serialization.get("name", path)
@@ -160,7 +185,9 @@ def malformed(call, error):
     if call.service == "s3":
         if "query" in str(type(error)).lower() or isinstance(error, ValueError):
             return AwsError("InvalidArgument", f"Invalid argument: {error}")
-        return AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+        return AwsError(
+            "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+        )
     if call.protocol in ("json", "rest-json"):
         return AwsError("SerializationException", f"The request could not be read: {error}")
     return AwsError("MalformedInput", f"The request could not be read: {error}")

@@ -1,9 +1,9 @@
 """Patterns in policies: wildcards and policy variables.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html: in version 2012-10-17 `${key}` stands for a
-value of the request, `${key, 'default'}` has a fall-back, and `${*}`, `${?}`, `${$}` are the characters themselves. In
-version 2008-10-17 a variable is literal text (its wildcards still are wildcards). A variable whose key the request does
-not have matches nothing; so does one with several values.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html: in version 2012-10-17 `${key}`
+stands for a value of the request, `${key, 'default'}` has a fall-back, and `${*}`, `${?}`, `${$}` are the characters
+themselves. In version 2008-10-17 a variable is literal text (its wildcards still are wildcards). A variable whose key
+the request does not have matches nothing; so does one with several values.
 """
 
 import re
@@ -31,7 +31,7 @@ def pieces(pattern, version):
         return tuple(found)
     rest = 0
     for match in VARIABLE.finditer(pattern):
-        plain(pattern[rest:match.start()])
+        plain(pattern[rest : match.start()])
         name = match.group(1)
         found.append(("text", name) if name in ("*", "?", "$") else ("variable", name))
         rest = match.end()
@@ -49,8 +49,15 @@ def parsed(pattern, version):
 def regex(found, context, ignore_case=False):
     out = []
     for kind, text in found:
-        out.append(".*" if kind == "any" else "." if kind == "one" else
-                   re.escape(text) if kind == "text" else re.escape(resolve(text, context)))
+        out.append(
+            ".*"
+            if kind == "any"
+            else "."
+            if kind == "one"
+            else re.escape(text)
+            if kind == "text"
+            else re.escape(resolve(text, context))
+        )
     return re.compile("".join(out), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
@@ -79,7 +86,9 @@ def matches(pattern, value, context, version):
 def expand(pattern, context, version):
     """The text with its variables put in, wildcards being ordinary characters (StringEquals). None: unresolved."""
     try:
-        return "".join(resolve(text, context) if kind == "variable" else text for kind, text in pieces(pattern, version))
+        return "".join(
+            resolve(text, context) if kind == "variable" else text for kind, text in pieces(pattern, version)
+        )
     except Unresolved:
         return None
 

@@ -1,8 +1,9 @@
 """Things that become visible late, as AWS's eventually consistent services let them.
 
 IAM: "changes that you make in IAM ... take time to become visible from all possible endpoints"
-https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
-SQS: "after you create a queue, you must wait at least one second" https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency SQS:
+"after you create a queue, you must wait at least one second"
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 
 While it is set, everything made in the account is hidden for some seconds or from the first N calls that ask for it:
 each thing has a name of its own kind ("key", "user", "policy", "queue", "bucket"), and `hidden` is asked by the code
@@ -16,7 +17,7 @@ class Visibility:
     def __init__(self):
         self.seconds = 0
         self.calls = 0
-        self.late = {}   # (kind, name) -> [time when visible, questions left]
+        self.late = {}  # (kind, name) -> [time when visible, questions left]
 
     def put(self, seconds=0, calls=0):
         self.seconds, self.calls = seconds, calls

@@ -6,6 +6,7 @@ https://smithy.io/2.0/aws/protocols/ (query, ec2, awsJson, restJson1; `x-amzn-qu
 """
 
 import json
+import re
 import uuid
 from xml.sax.saxutils import escape
 
@@ -13,6 +14,32 @@ from moto.core.serialize import XFormedAttributePicker, get_serializer_class
 
 from .http import Response
 from .operations import model_of
+
+# Errors that are not SQS's own: the type in JSON ends in Exception, the query code does not.
+ROOT = re.compile(rb"<([A-Za-z]+)[ />]")
+COMMON = ("AccessDenied", "InvalidParameterValue")
+
+# S3's reply elements that botocore's model does not name. Strict clients (the Rust SDK) look at them; each is on the
+# operation's page, e.g. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
+S3_ROOTS = {
+    "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
+    "GetBucketRequestPayment": "RequestPaymentConfiguration",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetBucketWebsite": "WebsiteConfiguration",
+    "GetObjectAttributes": "GetObjectAttributesResponse",
+    "ListParts": "ListPartsResult",
+}
+
+
+def with_s3_root(call, response):
+    """The reply under the element that S3 calls it."""
+    root = S3_ROOTS.get(call.operation)
+    found = ROOT.search(response.body) if root else None
+    if found:
+        wrong = found.group(1)
+        head, rest = response.body[: found.start(1)], response.body[found.end(1) :]
+        response.body = head + root.encode() + rest.replace(b"</" + wrong + b">", b"</" + root.encode() + b">")
+    return response
 
 
 def result(call, value, status=None, headers=None):
@@ -48,12 +75,16 @@ def error(call, failure):
             return Response(failure.status, headers)
         headers["Content-Type"] = "application/xml"
         extra = "".join(f"<{k}>{escape(str(v))}</{k}>" for k, v in failure.fields.items())
-        return Response(failure.status, headers, (
-            '<?xml version="1.0" encoding="UTF-8"?>\n'
-            f"<Error><Code>{escape(failure.code)}</Code><Message>{escape(failure.message)}</Message>{extra}"
-            f"<Resource>{escape(call.request.path)}</Resource><RequestId>{request_id}</RequestId>"
-            "<HostId>standin</HostId></Error>"
-        ))
+        return Response(
+            failure.status,
+            headers,
+            (
+                '<?xml version="1.0" encoding="UTF-8"?>\n'
+                f"<Error><Code>{escape(failure.code)}</Code><Message>{escape(failure.message)}</Message>{extra}"
+                f"<Resource>{escape(call.request.path)}</Resource><RequestId>{request_id}</RequestId>"
+                "<HostId>standin</HostId></Error>"
+            ),
+        )
     headers["x-amzn-RequestId"] = request_id
     if protocol in ("json", "rest-json"):
         return json_error(call, failure, headers, protocol)
@@ -61,22 +92,26 @@ def error(call, failure):
     kind = "Sender" if failure.status < 500 else "Receiver"
     code, message = escape(query_code(call, failure.code)), escape(failure.message)
     if protocol == "ec2":
-        body = (f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
-                f"<RequestID>{request_id}</RequestID></Response>")
+        body = (
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+            f"<RequestID>{request_id}</RequestID></Response>"
+        )
     else:
         space = namespace(call.service)
-        body = (f'<ErrorResponse xmlns="{space}"><Error><Type>{kind}</Type><Code>{code}</Code>'
-                f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>")
+        body = (
+            f'<ErrorResponse xmlns="{space}"><Error><Type>{kind}</Type><Code>{code}</Code>'
+            f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
     return Response(failure.status, headers, '<?xml version="1.0" encoding="UTF-8"?>\n' + body)
 
 
 def json_error(call, failure, headers, protocol):
     kind = failure.code
     if call.service == "sqs":
-        headers["x-amzn-query-error"] = f"{query_code(call, failure.code)};{'Sender' if failure.status < 500 else 'Receiver'}"
-        kind = f"com.amazonaws.sqs#{failure.code}"
-        if failure.code == "AccessDenied":
-            kind = "com.amazon.coral.service#AccessDeniedException"
+        side = "Sender" if failure.status < 500 else "Receiver"
+        headers["x-amzn-query-error"] = f"{query_code(call, failure.code)};{side}"
+        common = failure.code in COMMON
+        kind = f"com.amazon.coral.service#{failure.code}Exception" if common else f"com.amazonaws.sqs#{failure.code}"
     version = "1.1"
     try:
         version = model_of(call.service).metadata.get("jsonVersion", "1.0")

@@ -16,8 +16,7 @@ class Account:
         self.faults = Faults()
         self.visibility = Visibility()
         self.queue_name_cooldown = False
-        self.deleted_queues = {}   # (region, name) -> time of deletion
-        self.notes = {}            # what our services remember of moto's objects: (service, kind, name) -> value
+        self.deleted_queues = {}  # (region, name) -> time of deletion
 
 
 class World:

@@ -1,8 +1,9 @@
 """Policies of users and roles: sizes, attachments, what blocks deletion.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (2,048 characters of inline policies a user, 10,240 a role, 5,120 a group, white
-space not counted; 6,144 a managed policy; 10 attached), https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html (not while attached, not
-with other versions), .../API_PutUserPolicy.html (MalformedPolicyDocument; moto checks the grammar).
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (2,048 characters of inline policies a
+user, 10,240 a role, 5,120 a group, white space not counted; 6,144 a managed policy; 10 attached),
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html (not while attached, not with other
+versions), .../API_PutUserPolicy.html (MalformedPolicyDocument; moto checks the grammar).
 """
 
 import json
@@ -42,11 +43,17 @@ def inline(kind):
         owner, name = holder(call, kind), call.params["PolicyName"]
         others = sum(size(text) for other, text in owner.policies.items() if other != name)
         if others + size(call.params["PolicyDocument"]) > LIMITS[kind]:
-            raise AwsError("LimitExceeded", f"Maximum policy size of {LIMITS[kind]} bytes exceeded for {kind.lower()} {call.params[kind + 'Name']}", 409)
+            raise AwsError(
+                "LimitExceeded",
+                f"Maximum policy size of {LIMITS[kind]} bytes exceeded for {kind.lower()} {call.params[kind + 'Name']}",
+                409,
+            )
 
     @registry.after("iam", f"Put{kind}Policy")
     def made(call, response):
-        world.account(call.account).visibility.made("policy", f"{kind.lower()}/{call.params[kind + 'Name']}/{call.params['PolicyName']}")
+        world.account(call.account).visibility.made(
+            "policy", f"{kind.lower()}/{call.params[kind + 'Name']}/{call.params['PolicyName']}"
+        )
 
     @registry.before("iam", f"Get{kind}Policy", f"Delete{kind}Policy")
     def exists(call):
@@ -89,13 +96,21 @@ def delete_policy(call):
     if policy.attachment_count or boundary_uses(call.account, arn):
         raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
     if len(policy.versions) > 1:
-        raise AwsError("DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
-                       "The default version is deleted with the policy.", 409)
+        raise AwsError(
+            "DeleteConflict",
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
+            "The default version is deleted with the policy.",
+            409,
+        )
 
 
 def boundary_uses(account, arn):
     iam = iam_backends[account]["aws"]
-    users = [u for u in iam.users.values() if (getattr(u, "permissions_boundary", None) or {}).get("PermissionsBoundaryArn") == arn]
+    users = [
+        u
+        for u in iam.users.values()
+        if (getattr(u, "permissions_boundary", None) or {}).get("PermissionsBoundaryArn") == arn
+    ]
     return users + [r for r in iam.roles.values() if r.permissions_boundary_arn == arn]
 
 
@@ -105,7 +120,7 @@ def no_principal(call):
     try:
         document = json.loads(call.params["PolicyDocument"])
     except ValueError:
-        return   # moto has the words for that
+        return  # moto has the words for that
     for statement in statements(document if isinstance(document, dict) else {}):
         if "Principal" in statement or "NotPrincipal" in statement:
             raise AwsError("MalformedPolicyDocument", "Policy document should not specify a principal.")

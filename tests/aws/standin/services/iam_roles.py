@@ -1,6 +1,7 @@
 """Roles: the boundary exists, the trust policy's principals exist.
 
-https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html, .../API_UpdateAssumeRolePolicy.html (MalformedPolicyDocument: "Invalid principal in policy").
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html, .../API_UpdateAssumeRolePolicy.html
+(MalformedPolicyDocument: "Invalid principal in policy").
 """
 
 import json

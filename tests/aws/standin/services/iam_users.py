@@ -1,8 +1,9 @@
 """IAM users, their boundaries and access keys.
 
-https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html, .../API_DeleteUser.html (DeleteConflict), .../API_PutUserPermissionsBoundary.html,
-.../API_CreateAccessKey.html, .../API_GetAccessKeyLastUsed.html and https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-(two keys a user, 50 tags; names are unique without regard to case).
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html, .../API_DeleteUser.html (DeleteConflict),
+.../API_PutUserPermissionsBoundary.html, .../API_CreateAccessKey.html, .../API_GetAccessKeyLastUsed.html and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (two keys a user, 50 tags; names are unique
+without regard to case).
 """
 
 import re
@@ -32,7 +33,11 @@ def locate(call):
     """A user or role that is not visible yet is not there, except to who would make it again."""
     for kind, member in (("user", "UserName"), ("role", "RoleName")):
         name = call.params.get(member)
-        if name and call.operation != f"Create{kind.title()}" and world.account(call.account).visibility.hidden(kind, name):
+        if (
+            name
+            and call.operation != f"Create{kind.title()}"
+            and world.account(call.account).visibility.hidden(kind, name)
+        ):
             raise no_such(kind, name)
 
 
@@ -61,13 +66,23 @@ def check_tags(tags):
     for tag in tags:
         key, value = tag["Key"], tag.get("Value", "")
         if key.lower().startswith("aws:") or not TAG.fullmatch(key) or not TAG.fullmatch(value) or key.lower() in seen:
-            raise AwsError("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive." if key.lower() in seen
-                           else f"Tag key or value is not valid: {key}")
+            raise AwsError(
+                "InvalidInput",
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+                if key.lower() in seen
+                else f"Tag key or value is not valid: {key}",
+            )
         seen.add(key.lower())
 
 
 def shown(user, with_tags=True):
-    found = {"Path": user.path, "UserName": user.name, "UserId": user.id, "Arn": user.arn, "CreateDate": user.create_date}
+    found = {
+        "Path": user.path,
+        "UserName": user.name,
+        "UserId": user.id,
+        "Arn": user.arn,
+        "CreateDate": user.create_date,
+    }
     boundary = getattr(user, "permissions_boundary", None)
     if boundary:
         found["PermissionsBoundary"] = boundary
@@ -116,9 +131,15 @@ def paged(call, member, items, show):
 @registry.instead("iam", "DeleteUser")
 def delete_user(call):
     user, iam = user_of(call), backend(call)
-    for left, words in ((user.access_keys, "delete access keys"), (user.managed_policies, "detach all policies"), (user.policies, "delete policies"),
-                        (user.mfa_devices, "delete MFA devices"), (user.group_list, "remove users from group"),
-                        (user.password, "delete login profile"), (user.ssh_public_keys, "delete SSH public keys")):
+    for left, words in (
+        (user.access_keys, "delete access keys"),
+        (user.managed_policies, "detach all policies"),
+        (user.policies, "delete policies"),
+        (user.mfa_devices, "delete MFA devices"),
+        (user.group_list, "remove users from group"),
+        (user.password, "delete login profile"),
+        (user.ssh_public_keys, "delete SSH public keys"),
+    ):
         if left:
             raise AwsError("DeleteConflict", f"Cannot delete entity, must {words} first.", 409)
     iam.delete_user(user.name)
@@ -163,8 +184,15 @@ def create_access_key(call):
     key = backend(call).create_access_key(user.name)
     keys.add_user_key(call.account, user, key)
     world.account(call.account).visibility.made("key", key.access_key_id)
-    return {"AccessKey": {"UserName": user.name, "AccessKeyId": key.access_key_id, "Status": key.status,
-                          "SecretAccessKey": key.secret_access_key, "CreateDate": key.create_date}}
+    return {
+        "AccessKey": {
+            "UserName": user.name,
+            "AccessKeyId": key.access_key_id,
+            "Status": key.status,
+            "SecretAccessKey": key.secret_access_key,
+            "CreateDate": key.create_date,
+        }
+    }
 
 
 def key_of(call):
@@ -193,17 +221,34 @@ def update_access_key(call):
 @registry.instead("iam", "ListAccessKeys")
 def list_access_keys(call):
     user = user_of(call)
-    return paged(call, "AccessKeyMetadata", user.access_keys, lambda k: {
-        "UserName": user.name, "AccessKeyId": k.access_key_id, "Status": k.status, "CreateDate": k.create_date})
+    return paged(
+        call,
+        "AccessKeyMetadata",
+        user.access_keys,
+        lambda k: {
+            "UserName": user.name,
+            "AccessKeyId": k.access_key_id,
+            "Status": k.status,
+            "CreateDate": k.create_date,
+        },
+    )
 
 
 @registry.instead("iam", "GetAccessKeyLastUsed")
 def get_access_key_last_used(call):
     key = backend(call).access_keys.get(call.params["AccessKeyId"])
     if key is None or not key.user_name:
-        raise AwsError("AccessDenied", f"User: {call.identity.arn} is not authorized to perform: iam:GetAccessKeyLastUsed on resource: "
-                       f"access key {call.params['AccessKeyId']}", 403)
+        raise AwsError(
+            "AccessDenied",
+            f"User: {call.identity.arn} is not authorized to perform: iam:GetAccessKeyLastUsed on resource: "
+            f"access key {call.params['AccessKeyId']}",
+            403,
+        )
     used = {"Region": "N/A", "ServiceName": "N/A"}
     if key.last_used is not None:
-        used = {"LastUsedDate": key.last_used.timestamp, "Region": key.last_used.region, "ServiceName": key.last_used.service}
+        used = {
+            "LastUsedDate": key.last_used.timestamp,
+            "Region": key.last_used.region,
+            "ServiceName": key.last_used.service,
+        }
     return {"UserName": key.user_name, "AccessKeyLastUsed": used}

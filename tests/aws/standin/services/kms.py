@@ -1,14 +1,25 @@
 """KMS: a key that is disabled or pending deletion does not work (moto lets it).
 
-https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html, https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
-(DisabledException, KMSInvalidStateException, NotFoundException).
+https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html,
+https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html (DisabledException, KMSInvalidStateException,
+NotFoundException).
 """
 
 from ..actions_kms import ciphertext_key, find_key
 from ..errors import AwsError
 from . import registry
 
-USES = ("Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "Sign", "Verify", "GenerateMac", "VerifyMac")
+USES = (
+    "Encrypt",
+    "Decrypt",
+    "ReEncrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "Sign",
+    "Verify",
+    "GenerateMac",
+    "VerifyMac",
+)
 
 
 @registry.before("kms", *USES, "EnableKey", "DisableKey", "ScheduleKeyDeletion")

@@ -8,9 +8,27 @@ AWS raises before it looks at permissions.
 
 from importlib import import_module
 
-MODULES = ("patches", "sts", "iam_users", "iam_policies", "iam_roles", "sqs_queues", "sqs_messages", "sqs_moves", "kms",
-           "s3_buckets", "s3_settings", "s3_lifecycle", "s3_policy", "s3_logging", "s3_lock", "s3_objects", "s3_deletion",
-           "s3_listing")
+MODULES = (
+    "patches",
+    "sts",
+    "iam_users",
+    "iam_policies",
+    "iam_roles",
+    "sqs_queues",
+    "sqs_messages",
+    "sqs_moves",
+    "kms",
+    "tagging",
+    "s3_buckets",
+    "s3_settings",
+    "s3_lifecycle",
+    "s3_policy",
+    "s3_logging",
+    "s3_lock",
+    "s3_objects",
+    "s3_deletion",
+    "s3_listing",
+)
 
 
 class Handlers:
@@ -45,6 +63,7 @@ def before(service, *operations):
         for entry in _entries(service, operations):
             entry.before.append(function)
         return function
+
     return add
 
 
@@ -53,6 +72,7 @@ def instead(service, *operations):
         for entry in _entries(service, operations):
             entry.instead = function
         return function
+
     return add
 
 
@@ -61,6 +81,7 @@ def after(service, *operations):
         for entry in _entries(service, operations):
             entry.after.append(function)
         return function
+
     return add
 
 
@@ -68,6 +89,7 @@ def locator(service):
     def add(function):
         _locators.setdefault(service, []).append(function)
         return function
+
     return add
 
 

@@ -1,11 +1,12 @@
 """S3 buckets: names, owners, regions, and what a new bucket has.
 
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html (codes, tags, us-east-1's 200 for one's own bucket),
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html,
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html (codes, tags, us-east-1's 200 for one's own
+bucket), https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html,
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-s3-c-encryption-setting-faq.html and
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html (since 2023: SSE-S3, Block Public Access on, ACLs off),
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html (x-amz-expected-bucket-owner: 403),
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html (versions block it, incomplete uploads do not).
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html (since 2023: SSE-S3, Block Public Access
+on, ACLs off), https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+(x-amz-expected-bucket-owner: 403), https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html (versions
+block it, incomplete uploads do not).
 """
 
 import re
@@ -25,9 +26,24 @@ NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 # What moto does of S3 as it stands; the rest is done by services/s3_*, or is a gap.
 MOTO_DOES = {
-    "GetObject", "HeadObject", "PutObject", "CopyObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy",
-    "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts", "GetObjectTagging", "PutObjectTagging",
-    "DeleteObjectTagging", "GetObjectAttributes", "GetObjectAcl", "PutObjectAcl", "GetBucketAcl", "RestoreObject",
+    "GetObject",
+    "HeadObject",
+    "PutObject",
+    "CopyObject",
+    "CreateMultipartUpload",
+    "UploadPart",
+    "UploadPartCopy",
+    "CompleteMultipartUpload",
+    "AbortMultipartUpload",
+    "ListParts",
+    "GetObjectTagging",
+    "PutObjectTagging",
+    "DeleteObjectTagging",
+    "GetObjectAttributes",
+    "GetObjectAcl",
+    "PutObjectAcl",
+    "GetBucketAcl",
+    "RestoreObject",
 }
 
 
@@ -63,21 +79,37 @@ def create_bucket(call):
     existing = find_bucket(name)
     if existing is not None:
         if existing.account_id != call.account:
-            raise AwsError("BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by all "
-                           "users of the system. Please select a different name and try again.", 409, BucketName=name)
+            raise AwsError(
+                "BucketAlreadyExists",
+                "The requested bucket name is not available. The bucket namespace is shared by all "
+                "users of the system. Please select a different name and try again.",
+                409,
+                BucketName=name,
+            )
         if existing.region_name == region == "us-east-1":
             return {"Location": f"/{name}"}
-        raise AwsError("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.",
-                       409, BucketName=name)
+        raise AwsError(
+            "BucketAlreadyOwnedByYou",
+            "Your previous request to create the named bucket succeeded and you already own it.",
+            409,
+            BucketName=name,
+        )
     ownership = params.get("ObjectOwnership", "BucketOwnerEnforced")
     if params.get("ACL", "private") != "private" and ownership == "BucketOwnerEnforced":
-        raise AwsError("InvalidBucketAclWithObjectOwnership", "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+        raise AwsError(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        )
     if params.get("ACL") in ("public-read", "public-read-write"):
-        raise AwsError("AccessDenied", "Access Denied", 403)   # Block Public Access is on from the start
+        raise AwsError("AccessDenied", "Access Denied", 403)  # Block Public Access is on from the start
     bucket = s3_backends[call.account]["aws"].create_bucket(name, region)
     bucket.standin = {
-        "encryption": {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]},
-        "public_access": dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True),
+        "encryption": {
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
+        },
+        "public_access": dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+        ),
         "ownership": {"Rules": [{"ObjectOwnership": ownership}]},
     }
     bucket.encryption = {"Rule": bucket.standin["encryption"]["Rules"][0]}
@@ -91,8 +123,13 @@ def create_bucket(call):
 
 
 def check_name(name):
-    if not NAME.fullmatch(name) or ".." in name or ADDRESS.fullmatch(name) or name.startswith(("xn--", "sthree-", "amzn-s3-demo-")) \
-            or name.endswith(("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")):
+    if (
+        not NAME.fullmatch(name)
+        or ".." in name
+        or ADDRESS.fullmatch(name)
+        or name.startswith(("xn--", "sthree-", "amzn-s3-demo-"))
+        or name.endswith(("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"))
+    ):
         raise AwsError("InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
 
 
@@ -104,10 +141,15 @@ def region_of(call, constraint):
             return "us-east-1"
     elif constraint != call.region:
         shown = constraint or "unspecified"
-        raise AwsError("IllegalLocationConstraintException", f"The {shown} location constraint is incompatible for the region specific "
-                                                             "endpoint this request was sent to.")
+        raise AwsError(
+            "IllegalLocationConstraintException",
+            f"The {shown} location constraint is incompatible for the region specific "
+            "endpoint this request was sent to.",
+        )
     if constraint not in REGIONS or constraint == "us-east-1":
-        raise AwsError("InvalidLocationConstraint", "The specified location-constraint is not valid", LocationConstraint=constraint)
+        raise AwsError(
+            "InvalidLocationConstraint", "The specified location-constraint is not valid", LocationConstraint=constraint
+        )
     return constraint
 
 
@@ -126,16 +168,26 @@ def delete_bucket(call):
 
 @registry.instead("s3", "HeadBucket")
 def head_bucket(call):
-    return Response(200, {"x-amz-bucket-region": call.bucket.region_name, "x-amz-access-point-alias": "false",
-                          "Content-Type": "application/xml"})
+    return Response(
+        200,
+        {
+            "x-amz-bucket-region": call.bucket.region_name,
+            "x-amz-access-point-alias": "false",
+            "Content-Type": "application/xml",
+        },
+    )
 
 
 @registry.instead("s3", "GetBucketLocation")
 def get_bucket_location(call):
     region = call.bucket.region_name
     text = "" if region == "us-east-1" else region
-    return Response(200, {"Content-Type": "application/xml"}, '<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint '
-                    f'xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{text}</LocationConstraint>')
+    return Response(
+        200,
+        {"Content-Type": "application/xml"},
+        '<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint '
+        f'xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{text}</LocationConstraint>',
+    )
 
 
 @registry.instead("s3", "ListBuckets")
@@ -151,7 +203,10 @@ def list_buckets(call):
     shown = buckets[: params.get("MaxBuckets") or 10_000]
     result = {
         "Owner": {"ID": owner_id(call.account)},
-        "Buckets": [{"Name": b.name, "CreationDate": b.creation_date.replace(tzinfo=None), "BucketRegion": b.region_name} for b in shown],
+        "Buckets": [
+            {"Name": b.name, "CreationDate": b.creation_date.replace(tzinfo=None), "BucketRegion": b.region_name}
+            for b in shown
+        ],
     }
     if prefix:
         result["Prefix"] = prefix
@@ -169,7 +224,10 @@ def owner_id(account):
 def get_bucket_acl(call):
     if owner_enforced(call.bucket):
         owner = {"ID": owner_id(call.bucket.account_id)}
-        return {"Owner": owner, "Grants": [{"Grantee": {"Type": "CanonicalUser", **owner}, "Permission": "FULL_CONTROL"}]}
+        return {
+            "Owner": owner,
+            "Grants": [{"Grantee": {"Type": "CanonicalUser", **owner}, "Permission": "FULL_CONTROL"}],
+        }
     return call_moto(call)
 
 

@@ -1,9 +1,10 @@
 """Deleting objects, versions and delete markers.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html, .../DeleteMarker.html and
-.../AddingObjectstoVersionSuspendedBuckets.html: without a version a delete adds a marker in a versioned bucket, replaces the null version by a null
-marker in a suspended one, and removes the object in one that never was versioned. A version that is not there is a success.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html: up to 1,000 keys, each permitted and answered for itself.
+.../AddingObjectstoVersionSuspendedBuckets.html: without a version a delete adds a marker in a versioned bucket,
+replaces the null version by a null marker in a suspended one, and removes the object in one that never was versioned.
+A version that is not there is a success. https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html: up
+to 1,000 keys, each permitted and answered for itself.
 """
 
 from moto.s3.models import FakeDeleteMarker, s3_backends
@@ -20,7 +21,7 @@ from .s3_lock import LOCKED, locked
 
 class Deleted:
     def __init__(self, version=None, marker=False):
-        self.version = version   # the version deleted, or the marker made
+        self.version = version  # the version deleted, or the marker made
         self.marker = marker
 
 
@@ -62,7 +63,7 @@ def remove(bucket, key, version):
     if rest:
         dict.__setitem__(bucket.keys, key, rest)
     else:
-        dict.pop(bucket.keys, key)   # moto's own pop fails on delete markers
+        dict.pop(bucket.keys, key)  # moto's own pop fails on delete markers
     if not isinstance(version, FakeDeleteMarker):
         s3_backends[bucket.account_id]["aws"].tagger.delete_all_tags_for_resource(version.arn)
         version.dispose()
@@ -85,8 +86,13 @@ def delete_objects(call):
     params, bucket = call.params, call.bucket
     objects = params["Delete"]["Objects"]
     if not 1 <= len(objects) <= 1000:
-        raise AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
-    if not any(h == "content-md5" or h.startswith("x-amz-checksum-") or h == "x-amz-sdk-checksum-algorithm" for h in call.request.headers):
+        raise AwsError(
+            "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+        )
+    if not any(
+        h == "content-md5" or h.startswith("x-amz-checksum-") or h == "x-amz-sdk-checksum-algorithm"
+        for h in call.request.headers
+    ):
         raise AwsError("InvalidRequest", "Missing required header for this request: Content-MD5")
     bypass = bool(params.get("BypassGovernanceRetention"))
     policy = document(bucket.policy) if bucket.policy else None
@@ -94,16 +100,49 @@ def delete_objects(call):
     deleted, errors = [], []
     for item in objects:
         key, version = item["Key"], item.get("VersionId")
-        actions = ["s3:DeleteObjectVersion" if version else "s3:DeleteObject"] + (["s3:BypassGovernanceRetention"] if bypass else [])
-        refused = next((v for v in (authorizer.verdict(Need(a, f"{bucket.arn}/{key}", {"s3:versionid": version} if version else {}, policy,
-                                                           bucket.account_id)) for a in actions) if not v), None)
+        actions = ["s3:DeleteObjectVersion" if version else "s3:DeleteObject"] + (
+            ["s3:BypassGovernanceRetention"] if bypass else []
+        )
+        refused = next(
+            (
+                v
+                for v in (
+                    authorizer.verdict(
+                        Need(
+                            a,
+                            f"{bucket.arn}/{key}",
+                            {"s3:versionid": version} if version else {},
+                            policy,
+                            bucket.account_id,
+                        )
+                    )
+                    for a in actions
+                )
+                if not v
+            ),
+            None,
+        )
         if refused is not None:
-            errors.append({"Key": key, "Code": "AccessDenied", "Message": "Access Denied", **({"VersionId": version} if version else {})})
+            errors.append(
+                {
+                    "Key": key,
+                    "Code": "AccessDenied",
+                    "Message": "Access Denied",
+                    **({"VersionId": version} if version else {}),
+                }
+            )
             continue
         try:
             done = delete(bucket, key, version, bypass)
         except AwsError as failure:
-            errors.append({"Key": key, "Code": failure.code, "Message": failure.message, **({"VersionId": version} if version else {})})
+            errors.append(
+                {
+                    "Key": key,
+                    "Code": failure.code,
+                    "Message": failure.message,
+                    **({"VersionId": version} if version else {}),
+                }
+            )
             continue
         entry = {"Key": key}
         if version:

@@ -2,7 +2,8 @@
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html,
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html and
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html (30 days before the -IA classes).
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html (30 days before
+the -IA classes).
 """
 
 import uuid
@@ -11,9 +12,17 @@ from ..errors import AwsError
 from ..http import Response
 from . import registry
 
-ACTIONS = ("Expiration", "Transitions", "NoncurrentVersionTransitions", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
+ACTIONS = (
+    "Expiration",
+    "Transitions",
+    "NoncurrentVersionTransitions",
+    "NoncurrentVersionExpiration",
+    "AbortIncompleteMultipartUpload",
+)
 SLOW = ("STANDARD_IA", "ONEZONE_IA")
-MALFORMED = AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+MALFORMED = AwsError(
+    "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+)
 
 
 def invalid(message):
@@ -43,7 +52,12 @@ def put(call):
 def get(call):
     found = call.bucket.standin.get("lifecycle")
     if found is None:
-        raise AwsError("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist", 404, BucketName=call.bucket.name)
+        raise AwsError(
+            "NoSuchLifecycleConfiguration",
+            "The lifecycle configuration does not exist",
+            404,
+            BucketName=call.bucket.name,
+        )
     return found
 
 
@@ -77,8 +91,16 @@ def check(rule):
 
 def days(rule):
     yield "Expiration", "Days", (rule.get("Expiration") or {}).get("Days")
-    yield "NoncurrentVersionExpiration", "NoncurrentDays", (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays")
-    yield "AbortIncompleteMultipartUpload", "DaysAfterInitiation", (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation")
+    yield (
+        "NoncurrentVersionExpiration",
+        "NoncurrentDays",
+        (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays"),
+    )
+    yield (
+        "AbortIncompleteMultipartUpload",
+        "DaysAfterInitiation",
+        (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation"),
+    )
     for transition in rule.get("Transitions") or ():
         yield "Transition", "Days", transition.get("Days")
 
@@ -95,6 +117,15 @@ def check_transitions(rule, expiration):
             seen.add((kind, storage))
             number = transition.get(name)
             if number is not None and storage in SLOW and number < 30:
-                raise invalid(f"'{name}' in {kind[:-1]} action must be greater than or equal to 30 for storageClass '{storage}'")
-            if kind == "Transitions" and number is not None and expiration.get("Days") is not None and expiration["Days"] <= number:
-                raise invalid("'Days' in the Expiration action for filter must be greater than 'Days' in the Transition action")
+                raise invalid(
+                    f"'{name}' in {kind[:-1]} action must be greater than or equal to 30 for storageClass '{storage}'"
+                )
+            if (
+                kind == "Transitions"
+                and number is not None
+                and expiration.get("Days") is not None
+                and expiration["Days"] <= number
+            ):
+                raise invalid(
+                    "'Days' in the Expiration action for filter must be greater than 'Days' in the Transition action"
+                )

@@ -1,8 +1,8 @@
 """Listing objects, versions and uploads, page by page.
 
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html, .../API_ListObjects.html, .../API_ListObjectVersions.html,
-.../API_ListMultipartUploads.html: keys in UTF-8 order, a common prefix counts as one entry, a page has at most 1,000 entries, markers are
-exclusive; versions of a key run from the newest.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html, .../API_ListObjects.html,
+.../API_ListObjectVersions.html, .../API_ListMultipartUploads.html: keys in UTF-8 order, a common prefix counts as one
+entry, a page has at most 1,000 entries, markers are exclusive; versions of a key run from the newest.
 """
 
 from urllib.parse import quote
@@ -42,7 +42,9 @@ def page(items, name_of, prefix, delimiter, size):
 def sizes(params, name):
     given = params.get(name)
     if given is not None and given < 0:
-        raise AwsError("InvalidArgument", f"Argument {name[0].lower() + name[1:]} must be an integer between 0 and 2147483647")
+        raise AwsError(
+            "InvalidArgument", f"Argument {name[0].lower() + name[1:]} must be an integer between 0 and 2147483647"
+        )
     return 1000 if given is None else min(given, 1000)
 
 
@@ -65,7 +67,13 @@ def live(bucket):
 
 
 def entry(key, encode, owner=None):
-    shown = {"Key": encode(key.name), "LastModified": key.last_modified, "ETag": key.etag, "Size": key.size, "StorageClass": key.storage_class}
+    shown = {
+        "Key": encode(key.name),
+        "LastModified": key.last_modified,
+        "ETag": key.etag,
+        "Size": key.size,
+        "StorageClass": key.storage_class,
+    }
     if owner:
         shown["Owner"] = {"ID": owner}
     if key.checksum_algorithm:
@@ -89,12 +97,16 @@ def list_objects_v2(call):
     size, encode = sizes(params, "MaxKeys"), encoder(params)
     token = params.get("ContinuationToken")
     after = bytes.fromhex(token).decode() if token else params.get("StartAfter") or ""
-    items = [k for k in live(bucket) if k.name > after and not (token and after.endswith("\uffff") and k.name.startswith(after[:-1]))]
+    items = [k for k in live(bucket) if k.name > after]
     shown, prefixes, last = page(items, lambda k: k.name, params.get("Prefix") or "", params.get("Delimiter"), size)
     owner = owner_id(bucket.account_id) if params.get("FetchOwner") else None
     found = common_fields(call, encode, "MaxKeys", size)
-    found.update(Contents=[entry(k, encode, owner) for k in shown], CommonPrefixes=[{"Prefix": encode(p)} for p in prefixes],
-                 KeyCount=len(shown) + len(prefixes), IsTruncated=last is not None and size > 0)
+    found.update(
+        Contents=[entry(k, encode, owner) for k in shown],
+        CommonPrefixes=[{"Prefix": encode(p)} for p in prefixes],
+        KeyCount=len(shown) + len(prefixes),
+        IsTruncated=last is not None and size > 0,
+    )
     if params.get("StartAfter"):
         found["StartAfter"] = encode(params["StartAfter"])
     if token:
@@ -109,12 +121,20 @@ def list_objects(call):
     params, bucket = call.params, call.bucket
     size, encode = sizes(params, "MaxKeys"), encoder(params)
     marker = params.get("Marker") or ""
-    items = [k for k in live(bucket) if k.name > marker and not (params.get("Delimiter") and marker.endswith(params["Delimiter"])
-                                                                 and k.name.startswith(marker))]
+    items = [
+        k
+        for k in live(bucket)
+        if k.name > marker
+        and not (params.get("Delimiter") and marker.endswith(params["Delimiter"]) and k.name.startswith(marker))
+    ]
     shown, prefixes, last = page(items, lambda k: k.name, params.get("Prefix") or "", params.get("Delimiter"), size)
     found = common_fields(call, encode, "MaxKeys", size)
-    found.update(Marker=encode(marker), Contents=[entry(k, encode, owner_id(bucket.account_id)) for k in shown],
-                 CommonPrefixes=[{"Prefix": encode(p)} for p in prefixes], IsTruncated=last is not None and size > 0)
+    found.update(
+        Marker=encode(marker),
+        Contents=[entry(k, encode, owner_id(bucket.account_id)) for k in shown],
+        CommonPrefixes=[{"Prefix": encode(p)} for p in prefixes],
+        IsTruncated=last is not None and size > 0,
+    )
     if found["IsTruncated"] and params.get("Delimiter"):
         found["NextMarker"] = encode(last.name if not prefixes or last in shown else prefixes[-1])
     return found
@@ -136,7 +156,9 @@ def list_object_versions(call):
         if name == key_marker:
             start = 1 + next((i for i, v in enumerate(versions) if v.version_id == version_marker), -1)
         items += [(v, v is versions[0]) for v in versions[start:]]
-    shown, prefixes, last = page(items, lambda item: item[0].name, params.get("Prefix") or "", params.get("Delimiter"), size)
+    shown, prefixes, last = page(
+        items, lambda item: item[0].name, params.get("Prefix") or "", params.get("Delimiter"), size
+    )
     owner = {"ID": owner_id(bucket.account_id)}
     versions, markers = [], []
     for item, latest in shown:
@@ -146,8 +168,14 @@ def list_object_versions(call):
         else:
             versions.append({**entry(item, encode), **common})
     found = common_fields(call, encode, "MaxKeys", size)
-    found.update(KeyMarker=encode(key_marker), VersionIdMarker=version_marker or "", Versions=versions, DeleteMarkers=markers,
-                 CommonPrefixes=[{"Prefix": encode(p)} for p in prefixes], IsTruncated=last is not None and size > 0)
+    found.update(
+        KeyMarker=encode(key_marker),
+        VersionIdMarker=version_marker or "",
+        Versions=versions,
+        DeleteMarkers=markers,
+        CommonPrefixes=[{"Prefix": encode(p)} for p in prefixes],
+        IsTruncated=last is not None and size > 0,
+    )
     if found["IsTruncated"]:
         found.update(NextKeyMarker=encode(last[0].name), NextVersionIdMarker=last[0].version_id)
     return found
@@ -159,14 +187,32 @@ def list_multipart_uploads(call):
     size, encode = sizes(params, "MaxUploads"), encoder(params)
     key_marker, id_marker = params.get("KeyMarker") or "", params.get("UploadIdMarker") or ""
     uploads = sorted(bucket.multiparts.values(), key=lambda u: (u.key_name.encode(), u.id))
-    uploads = [u for u in uploads if (u.key_name, u.id) > (key_marker, id_marker) and (id_marker or u.key_name != key_marker)]
-    shown, prefixes, last = page(uploads, lambda u: u.key_name, params.get("Prefix") or "", params.get("Delimiter"), size)
+    uploads = [
+        u for u in uploads if (u.key_name, u.id) > (key_marker, id_marker) and (id_marker or u.key_name != key_marker)
+    ]
+    shown, prefixes, last = page(
+        uploads, lambda u: u.key_name, params.get("Prefix") or "", params.get("Delimiter"), size
+    )
     owner = {"ID": owner_id(bucket.account_id)}
     found = {
-        "Bucket": bucket.name, "KeyMarker": encode(key_marker), "UploadIdMarker": id_marker, "MaxUploads": size, "Prefix": encode(params.get("Prefix") or ""),
-        "IsTruncated": last is not None and size > 0, "CommonPrefixes": [{"Prefix": encode(p)} for p in prefixes],
-        "Uploads": [{"Key": encode(u.key_name), "UploadId": u.id, "Initiated": getattr(u, "standin_initiated", None), "StorageClass": u.storage or "STANDARD",
-                     "Owner": owner, "Initiator": owner} for u in shown],
+        "Bucket": bucket.name,
+        "KeyMarker": encode(key_marker),
+        "UploadIdMarker": id_marker,
+        "MaxUploads": size,
+        "Prefix": encode(params.get("Prefix") or ""),
+        "IsTruncated": last is not None and size > 0,
+        "CommonPrefixes": [{"Prefix": encode(p)} for p in prefixes],
+        "Uploads": [
+            {
+                "Key": encode(u.key_name),
+                "UploadId": u.id,
+                "Initiated": getattr(u, "standin_initiated", None),
+                "StorageClass": u.storage or "STANDARD",
+                "Owner": owner,
+                "Initiator": owner,
+            }
+            for u in shown
+        ],
     }
     if found["IsTruncated"]:
         found.update(NextKeyMarker=encode(last.key_name), NextUploadIdMarker=last.id)

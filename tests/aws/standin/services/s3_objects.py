@@ -1,9 +1,11 @@
 """Objects: what moto's handling of them needs from us.
 
-- https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: an object that is not there is a 404 only for who may list the bucket, else a 403.
-- https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html: in a suspended bucket a new object replaces the null
-  version and keeps all others (moto drops them).
-- https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html: with ACLs off only bucket-owner-full-control is accepted.
+- https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: an object that is not there is a 404 only for
+  who may list the bucket, else a 403.
+- https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html: in a suspended
+  bucket a new object replaces the null version and keeps all others (moto drops them).
+- https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html: with ACLs off only
+  bucket-owner-full-control is accepted.
 - https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html: lock headers need a bucket with Object Lock.
 - a KMS key that is not there or disabled: KMS.NotFoundException, KMS.DisabledException.
 """
@@ -32,7 +34,9 @@ START = ("PutObject", "CopyObject", "CreateMultipartUpload")
 def check_acl(call):
     if owner_enforced(call.bucket):
         given = call.params.get("ACL")
-        grants = any(call.params.get(name) for name in ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWriteACP"))
+        grants = any(
+            call.params.get(name) for name in ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWriteACP")
+        )
         if call.operation == "PutObjectAcl" or grants or given not in (None, "bucket-owner-full-control"):
             raise acl_not_supported()
 
@@ -44,7 +48,10 @@ def check_lock_and_key(call):
         if not call.bucket.object_lock_enabled:
             raise AwsError("InvalidRequest", "Bucket is missing Object Lock Configuration")
         if bool(params.get("ObjectLockMode")) != bool(params.get("ObjectLockRetainUntilDate")):
-            raise AwsError("InvalidArgument", "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
+            raise AwsError(
+                "InvalidArgument",
+                "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
+            )
     name = encryption_key(params, call.bucket)
     if name and "alias/aws/s3" not in name:
         key = find_key(call.bucket.account_id, call.bucket.region_name, name)
@@ -54,9 +61,13 @@ def check_lock_and_key(call):
             code = "KMS.DisabledException" if key.key_state == "Disabled" else "KMS.KMSInvalidStateException"
             raise AwsError(code, f"{key.arn} is {'disabled.' if key.key_state == 'Disabled' else 'pending deletion.'}")
     if call.bucket.object_lock_enabled and call.operation == "PutObject":
-        if not any(h == "content-md5" or h.startswith("x-amz-checksum-") for h in call.request.headers) and \
-                (params.get("ObjectLockMode") or call.bucket.default_lock_mode):
-            raise AwsError("InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters")
+        if not any(h == "content-md5" or h.startswith("x-amz-checksum-") for h in call.request.headers) and (
+            params.get("ObjectLockMode") or call.bucket.default_lock_mode
+        ):
+            raise AwsError(
+                "InvalidRequest",
+                "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+            )
 
 
 @registry.instead("s3", *MAKE)
@@ -92,10 +103,20 @@ def read_object(call):
     if found is None:
         policy = json.loads(call.bucket.policy) if call.bucket.policy else None
         if not Authorizer(call).verdict(Need("s3:ListBucket", call.bucket.arn, {}, policy, call.bucket.account_id)):
-            raise AwsError("AccessDenied", f"User: {call.identity.arn} is not authorized to perform: s3:ListBucket on resource: "
-                           f'"{call.bucket.arn}" because no identity-based policy allows the s3:ListBucket action', 403)
+            raise AwsError(
+                "AccessDenied",
+                f"User: {call.identity.arn} is not authorized to perform: s3:ListBucket on resource: "
+                f'"{call.bucket.arn}" because no identity-based policy allows the s3:ListBucket action',
+                403,
+            )
         if call.params.get("VersionId"):
-            raise AwsError("NoSuchVersion", "The specified version does not exist.", 404, Key=call.params["Key"], VersionId=call.params["VersionId"])
+            raise AwsError(
+                "NoSuchVersion",
+                "The specified version does not exist.",
+                404,
+                Key=call.params["Key"],
+                VersionId=call.params["VersionId"],
+            )
         raise AwsError("NoSuchKey", "The specified key does not exist.", 404, Key=call.params["Key"])
     return call_moto(call)
 
@@ -110,7 +131,11 @@ def date_upload(call, response):
 @registry.after("s3", "PutObject", "CopyObject", "CompleteMultipartUpload", "GetObject", "HeadObject")
 def name_the_key(call, response):
     """S3 says how an object is encrypted, with the key's ARN."""
-    found = find_version(call.bucket, call.params["Key"], call.params.get("VersionId") if call.operation in ("GetObject", "HeadObject") else None)
+    found = find_version(
+        call.bucket,
+        call.params["Key"],
+        call.params.get("VersionId") if call.operation in ("GetObject", "HeadObject") else None,
+    )
     kms = getattr(found, "kms_key_id", None)
     if kms and not kms.startswith("arn:"):
         key = find_key(call.bucket.account_id, call.bucket.region_name, kms)

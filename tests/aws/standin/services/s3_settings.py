@@ -2,8 +2,8 @@
 
 moto keeps some of them in forms that lose parts; here each is the parsed document of the API model. moto's own fields
 follow where moto reads them (encryption and versioning, when it stores objects). One page per operation in
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html; the "not found" codes are
-from https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html; the "not found"
+codes are from https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 """
 
 from ..errors import AwsError, Gap
@@ -40,6 +40,7 @@ def setting(name, operation, member, missing=None, deletable=True, delete_operat
         if deletable:
             registry.instead("s3", delete_operation or f"Delete{operation}")(delete)
         return check
+
     return wire
 
 
@@ -47,10 +48,15 @@ def setting(name, operation, member, missing=None, deletable=True, delete_operat
 def encryption(bucket, value):
     rules = value.get("Rules") or []
     if len(rules) != 1:
-        raise AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+        raise AwsError(
+            "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+        )
     default = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
     if default.get("KMSMasterKeyID") and not default.get("SSEAlgorithm", "").startswith("aws:kms"):
-        raise AwsError("InvalidArgument", "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
+        raise AwsError(
+            "InvalidArgument",
+            "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
+        )
     rules[0].setdefault("BucketKeyEnabled", False)
     bucket.encryption = {"Rule": rules[0]} if default else None
 
@@ -64,35 +70,60 @@ def delete_encryption(call):
     return Response(204, {})
 
 
-@setting("public_access", "PublicAccessBlock", "PublicAccessBlockConfiguration",
-         ("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"))
+@setting(
+    "public_access",
+    "PublicAccessBlock",
+    "PublicAccessBlockConfiguration",
+    ("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"),
+)
 def public_access(bucket, value):
-    return {name: bool(value.get(name)) for name in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")}
+    return {
+        name: bool(value.get(name))
+        for name in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    }
 
 
-@setting("ownership", "BucketOwnershipControls", "OwnershipControls",
-         ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"))
+@setting(
+    "ownership",
+    "BucketOwnershipControls",
+    "OwnershipControls",
+    ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
+)
 def ownership(bucket, value):
     if len(value.get("Rules") or []) != 1:
-        raise AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+        raise AwsError(
+            "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+        )
 
 
-@setting("cors", "BucketCors", "CORSConfiguration", ("NoSuchCORSConfiguration", "The CORS configuration does not exist"))
+@setting(
+    "cors", "BucketCors", "CORSConfiguration", ("NoSuchCORSConfiguration", "The CORS configuration does not exist")
+)
 def cors(bucket, value):
     rules = value.get("CORSRules") or []
     if not 1 <= len(rules) <= 100:
-        raise AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+        raise AwsError(
+            "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+        )
     for rule in rules:
         for method in rule["AllowedMethods"]:
             if method not in ("GET", "PUT", "POST", "DELETE", "HEAD"):
-                raise AwsError("InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is " + method)
-        for kind, texts in (("AllowedOrigin", rule["AllowedOrigins"]), ("AllowedHeader", rule.get("AllowedHeaders") or ())):
+                raise AwsError(
+                    "InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is " + method
+                )
+        for kind, texts in (
+            ("AllowedOrigin", rule["AllowedOrigins"]),
+            ("AllowedHeader", rule.get("AllowedHeaders") or ()),
+        ):
             for text in texts:
                 if text.count("*") > 1:
-                    raise AwsError("InvalidRequest", f"{kind} \"{text}\" can not have more than one wildcard.")
+                    raise AwsError("InvalidRequest", f'{kind} "{text}" can not have more than one wildcard.')
         for text in rule.get("ExposeHeaders") or ():
             if "*" in text:
-                raise AwsError("InvalidRequest", f"ExposeHeader \"{text}\" contains wildcard. We currently do not support wildcard for ExposeHeader.")
+                raise AwsError(
+                    "InvalidRequest",
+                    f'ExposeHeader "{text}" contains wildcard. We currently do not support wildcard for ExposeHeader.',
+                )
 
 
 @setting("versioning", "BucketVersioning", "VersioningConfiguration", deletable=False)
@@ -103,7 +134,11 @@ def versioning(bucket, value):
     if status is None:
         raise AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified")
     if bucket.object_lock_enabled and status != "Enabled":
-        raise AwsError("InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.", 409)
+        raise AwsError(
+            "InvalidBucketState",
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+            409,
+        )
     bucket.versioning_status = status
 
 
@@ -116,13 +151,17 @@ def get_versioning(call):
 def notification(bucket, value):
     """EventBridge only: kept and given back; no event is delivered. Other destinations are a gap, loudly."""
     if set(value) - {"EventBridgeConfiguration"}:
-        raise Gap("s3", "PutBucketNotificationConfiguration", "destinations other than EventBridge are not in this stand-in")
+        raise Gap(
+            "s3", "PutBucketNotificationConfiguration", "destinations other than EventBridge are not in this stand-in"
+        )
 
 
 @setting("accelerate", "BucketAccelerateConfiguration", "AccelerateConfiguration", deletable=False)
 def accelerate(bucket, value):
     if "." in bucket.name:
-        raise AwsError("InvalidRequest", "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names")
+        raise AwsError(
+            "InvalidRequest", "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names"
+        )
 
 
 @setting("payment", "BucketRequestPayment", "RequestPaymentConfiguration", deletable=False)
@@ -135,8 +174,12 @@ def get_payment(call):
     return call.bucket.standin.get("payment") or {"Payer": "BucketOwner"}
 
 
-@setting("website", "BucketWebsite", "WebsiteConfiguration",
-         ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"))
+@setting(
+    "website",
+    "BucketWebsite",
+    "WebsiteConfiguration",
+    ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+)
 def website(bucket, value):
     pass
 

@@ -1,5 +1,7 @@
 """Tags of buckets: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html (errors),
-https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/allocation-tag-restrictions.html (lengths, characters, 50 tags)."""
+https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/allocation-tag-restrictions.html (lengths, characters, 50
+tags).
+"""
 
 import re
 

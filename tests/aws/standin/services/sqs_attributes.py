@@ -1,7 +1,8 @@
 """The attributes of a queue: names, ranges, combinations, and how they are given back.
 
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html and .../API_CreateQueue.html (ranges, FIFO,
-RedriveAllowPolicy, one kind of encryption per queue), .../SQSDeveloperGuide/sqs-key-management.html.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html and
+.../API_CreateQueue.html (ranges, FIFO, RedriveAllowPolicy, one kind of encryption per queue),
+.../SQSDeveloperGuide/sqs-key-management.html.
 """
 
 import json
@@ -10,19 +11,41 @@ from ..errors import AwsError
 from ..grammar import Malformed, resource_policy
 
 RANGES = {
-    "DelaySeconds": (0, 900), "MaximumMessageSize": (1024, 1048576), "MessageRetentionPeriod": (60, 1209600),
-    "ReceiveMessageWaitTimeSeconds": (0, 20), "VisibilityTimeout": (0, 43200), "KmsDataKeyReusePeriodSeconds": (60, 86400),
+    "DelaySeconds": (0, 900),
+    "MaximumMessageSize": (1024, 1048576),
+    "MessageRetentionPeriod": (60, 1209600),
+    "ReceiveMessageWaitTimeSeconds": (0, 20),
+    "VisibilityTimeout": (0, 43200),
+    "KmsDataKeyReusePeriodSeconds": (60, 86400),
 }
 BOOLEANS = ("FifoQueue", "ContentBasedDeduplication", "SqsManagedSseEnabled")
 CHOICES = {"DeduplicationScope": ("messageGroup", "queue"), "FifoThroughputLimit": ("perQueue", "perMessageGroupId")}
 TEXTS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId")
 SETTABLE = set(RANGES) | set(BOOLEANS) | set(CHOICES) | set(TEXTS)
 FIFO_ONLY = ("FifoQueue", "ContentBasedDeduplication", *CHOICES)
-READABLE = SETTABLE | {"All", "QueueArn", "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
-                       "ApproximateNumberOfMessagesDelayed", "CreatedTimestamp", "LastModifiedTimestamp"}
-DEFAULTS = {"DelaySeconds": "0", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600", "ReceiveMessageWaitTimeSeconds": "0",
-            "VisibilityTimeout": "30", "SqsManagedSseEnabled": "true"}
-FIFO_DEFAULTS = {"FifoQueue": "true", "ContentBasedDeduplication": "false", "DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"}
+READABLE = SETTABLE | {
+    "All",
+    "QueueArn",
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+    "CreatedTimestamp",
+    "LastModifiedTimestamp",
+}
+DEFAULTS = {
+    "DelaySeconds": "0",
+    "MaximumMessageSize": "1048576",
+    "MessageRetentionPeriod": "345600",
+    "ReceiveMessageWaitTimeSeconds": "0",
+    "VisibilityTimeout": "30",
+    "SqsManagedSseEnabled": "true",
+}
+FIFO_DEFAULTS = {
+    "FifoQueue": "true",
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
+    "FifoThroughputLimit": "perQueue",
+}
 
 
 def unknown(name):
@@ -30,7 +53,9 @@ def unknown(name):
 
 
 def invalid(name, why=None):
-    return AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}." + (f" Reason: {why}" if why else ""))
+    return AwsError(
+        "InvalidAttributeValue", f"Invalid value for the parameter {name}." + (f" Reason: {why}" if why else "")
+    )
 
 
 def check(attributes, fifo, creating, current):
@@ -53,17 +78,29 @@ def check(attributes, fifo, creating, current):
     if creating and attributes.get("FifoQueue") == "false":
         raise invalid("FifoQueue")
     both = {**current, **attributes}
-    if both.get("FifoThroughputLimit") == "perMessageGroupId" and both.get("DeduplicationScope", "queue") != "messageGroup":
-        raise invalid("FifoThroughputLimit", "FifoThroughputLimit can be perMessageGroupId only when DeduplicationScope is messageGroup.")
+    if (
+        both.get("FifoThroughputLimit") == "perMessageGroupId"
+        and both.get("DeduplicationScope", "queue") != "messageGroup"
+    ):
+        raise invalid(
+            "FifoThroughputLimit",
+            "FifoThroughputLimit can be perMessageGroupId only when DeduplicationScope is messageGroup.",
+        )
     if attributes.get("SqsManagedSseEnabled") == "true" and attributes.get("KmsMasterKeyId"):
-        raise AwsError("InvalidAttributeValue", "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.")
+        raise AwsError(
+            "InvalidAttributeValue",
+            "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+        )
 
 
 def check_redrive(text, fifo, find_queue):
     """A RedrivePolicy names a queue of the same kind that allows it."""
     policy = as_object("RedrivePolicy", text)
     if set(policy) != {"deadLetterTargetArn", "maxReceiveCount"}:
-        raise invalid("RedrivePolicy", "Redrive policy must have exactly the two parameters deadLetterTargetArn and maxReceiveCount.")
+        raise invalid(
+            "RedrivePolicy",
+            "Redrive policy must have exactly the two parameters deadLetterTargetArn and maxReceiveCount.",
+        )
     count = str(policy["maxReceiveCount"])
     if not count.isdigit() or not 1 <= int(count) <= 1000:
         raise invalid("RedrivePolicy", "Invalid value for maxReceiveCount. It must be between 1 and 1000.")
@@ -78,7 +115,9 @@ def check_redrive(text, fifo, find_queue):
 def allows_source(target, source_arn):
     allow = getattr(target, "standin_allow", None)
     permission = (json.loads(allow) if allow else {}).get("redrivePermission", "allowAll")
-    return permission == "allowAll" or (permission == "byQueue" and source_arn in json.loads(allow).get("sourceQueueArns", []))
+    return permission == "allowAll" or (
+        permission == "byQueue" and source_arn in json.loads(allow).get("sourceQueueArns", [])
+    )
 
 
 def check_redrive_allow(text):
@@ -111,7 +150,8 @@ def check_policy(text):
 def shown(queue):
     """Every attribute as GetQueueAttributes gives it."""
     found = {
-        "QueueArn": queue.queue_arn, "CreatedTimestamp": str(int(float(queue.created_timestamp))),
+        "QueueArn": queue.queue_arn,
+        "CreatedTimestamp": str(int(float(queue.created_timestamp))),
         "LastModifiedTimestamp": str(int(getattr(queue, "standin_modified", None) or float(queue.created_timestamp))),
         "ApproximateNumberOfMessages": str(queue.approximate_number_of_messages),
         "ApproximateNumberOfMessagesNotVisible": str(queue.approximate_number_of_messages_not_visible),

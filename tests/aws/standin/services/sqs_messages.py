@@ -1,8 +1,9 @@
 """Messages. moto stores and hands them out; waiting for them must not hold up other calls.
 
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html: a receive with a wait answers as soon as there is a
-message. moto's own long polling blocks its thread, so it is always asked without a wait here.
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html (1 to 10 messages, 0 to 20 seconds)
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html: a receive
+with a wait answers as soon as there is a message. moto's own long polling blocks its thread, so it is always asked
+without a wait here. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html (1
+to 10 messages, 0 to 20 seconds)
 """
 
 import asyncio
@@ -21,10 +22,17 @@ STEP = 0.05
 @registry.instead("sqs", "ReceiveMessage")
 async def receive_message(call):
     params = call.params
-    for name, low, high in (("MaxNumberOfMessages", 1, 10), ("WaitTimeSeconds", 0, 20), ("VisibilityTimeout", 0, 43200)):
+    for name, low, high in (
+        ("MaxNumberOfMessages", 1, 10),
+        ("WaitTimeSeconds", 0, 20),
+        ("VisibilityTimeout", 0, 43200),
+    ):
         value = params.get(name)
         if value is not None and not low <= value <= high:
-            raise AwsError("InvalidParameterValue", f"Value {value} for parameter {name} is invalid. Reason: Must be >= {low} and <= {high}, if provided.")
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Value {value} for parameter {name} is invalid. Reason: Must be >= {low} and <= {high}, if provided.",
+            )
     wait = params.get("WaitTimeSeconds")
     if wait is None:
         wait = int(call.queue.standin.get("ReceiveMessageWaitTimeSeconds") or 0)
@@ -49,18 +57,29 @@ def check_message(call):
     """FIFO and size rules: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
     params, queue = call.params, call.queue
     if len(params["MessageBody"].encode()) > int(queue.standin["MaximumMessageSize"]):
-        raise AwsError("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than "
-                       f"{queue.standin['MaximumMessageSize']} bytes.")
+        raise AwsError(
+            "InvalidParameterValue",
+            "One or more parameters are invalid. Reason: Message must be shorter than "
+            f"{queue.standin['MaximumMessageSize']} bytes.",
+        )
     if params["MessageBody"] == "":
         raise AwsError("MissingRequiredParameterException", "The request must contain the parameter MessageBody.")
     if queue.fifo_queue:
         if not params.get("MessageGroupId"):
-            raise AwsError("MissingRequiredParameterException", "The request must contain the parameter MessageGroupId.")
+            raise AwsError(
+                "MissingRequiredParameterException", "The request must contain the parameter MessageGroupId."
+            )
         if not params.get("MessageDeduplicationId") and queue.standin.get("ContentBasedDeduplication") != "true":
-            raise AwsError("InvalidParameterValue", "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+            raise AwsError(
+                "InvalidParameterValue",
+                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+            )
         if params.get("DelaySeconds"):
-            raise AwsError("InvalidParameterValue", f"Value {params['DelaySeconds']} for parameter DelaySeconds is invalid. Reason: The request include parameter "
-                           "that is not valid for this queue type.")
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Value {params['DelaySeconds']} for parameter DelaySeconds is invalid. Reason: The request include parameter "
+                "that is not valid for this queue type.",
+            )
     elif params.get("MessageDeduplicationId"):
         raise AwsError("InvalidParameterValue", "The request include parameter that is not valid for this queue type")
 
@@ -71,7 +90,10 @@ def check_batch(call):
     if not entries:
         raise AwsError("EmptyBatchRequest", "There should be at least one entry in the request.")
     if len(entries) > 10:
-        raise AwsError("TooManyEntriesInBatchRequest", f"Maximum number of entries per request are 10. You have sent {len(entries)}.")
+        raise AwsError(
+            "TooManyEntriesInBatchRequest",
+            f"Maximum number of entries per request are 10. You have sent {len(entries)}.",
+        )
     seen = [entry["Id"] for entry in entries]
     if len(set(seen)) != len(seen):
         raise AwsError("BatchEntryIdsNotDistinct", f"Id {next(i for i in seen if seen.count(i) > 1)} repeated.")

@@ -1,8 +1,9 @@
 """Queues: names, creation again, attributes, deletion.
 
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html (the same name and attributes give the same queue, others
-QueueNameExists; QueueDeletedRecently within 60 seconds, here only where the test asked for it), .../API_GetQueueUrl.html, .../API_TagQueue.html.
-The attributes as they were set are `queue.standin`; moto gets those that its messages obey.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html (the same name and
+attributes give the same queue, others QueueNameExists; QueueDeletedRecently within 60 seconds, here only where the
+test asked for it), .../API_GetQueueUrl.html, .../API_TagQueue.html. The attributes as they were set are
+`queue.standin`; moto gets those that its messages obey.
 """
 
 import re
@@ -21,10 +22,25 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
 COOLDOWN = 60
 # What moto does of SQS as it stands; the rest is done here, or is a gap.
-MOTO_DOES = {"SendMessage", "SendMessageBatch", "DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch",
-             "PurgeQueue"}
+MOTO_DOES = {
+    "SendMessage",
+    "SendMessageBatch",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
+    "PurgeQueue",
+}
 MISSING = "The specified queue does not exist."
-TO_MOTO = (*attributes.RANGES, "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit", "Policy", "RedrivePolicy", "KmsMasterKeyId")
+TO_MOTO = (
+    *attributes.RANGES,
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "FifoThroughputLimit",
+    "Policy",
+    "RedrivePolicy",
+    "KmsMasterKeyId",
+)
 
 
 @registry.locator("sqs")
@@ -55,9 +71,15 @@ def create_queue(call):
     fifo = given.get("FifoQueue") == "true"
     if not (FIFO_NAME if fifo else NAME).fullmatch(name):
         if fifo or name.endswith(".fifo"):
-            raise AwsError("InvalidParameterValue", "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end "
-                           "with .fifo suffix and be 1 to 80 in length.")
-        raise AwsError("InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+            raise AwsError(
+                "InvalidParameterValue",
+                "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end "
+                "with .fifo suffix and be 1 to 80 in length.",
+            )
+        raise AwsError(
+            "InvalidParameterValue",
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        )
     attributes.check(given, fifo, True, {})
     check_tags(call.params.get("tags") or {})
     arn = f"arn:aws:sqs:{call.region}:{call.account}:{name}"
@@ -66,12 +88,18 @@ def create_queue(call):
     existing = backend.queues.get(name)
     if existing is not None:
         if any(existing.standin.get(k, defaults(fifo).get(k, "")) != v for k, v in given.items()):
-            raise AwsError("QueueNameExists", f"A queue already exists with the same name and a different value for attribute "
-                           f"{next(k for k, v in given.items() if existing.standin.get(k, '') != v)}")
+            raise AwsError(
+                "QueueNameExists",
+                f"A queue already exists with the same name and a different value for attribute "
+                f"{next(k for k, v in given.items() if existing.standin.get(k, '') != v)}",
+            )
         return {"QueueUrl": url_of(call, call.account, name)}
     deleted = account.deleted_queues.get((call.region, name))
     if account.queue_name_cooldown and deleted is not None and time.time() - deleted < COOLDOWN:
-        raise AwsError("QueueDeletedRecently", "You must wait 60 seconds after deleting a queue before you can create another with the same name.")
+        raise AwsError(
+            "QueueDeletedRecently",
+            "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+        )
     queue = backend.create_queue(name, dict(call.params.get("tags") or {}), **({"FifoQueue": "true"} if fifo else {}))
     queue.standin = defaults(fifo)
     apply(queue, given)
@@ -93,7 +121,9 @@ def check_documents(call, given, fifo, arn):
     if given.get("RedrivePolicy"):
         _, target = attributes.check_redrive(given["RedrivePolicy"], fifo, by_arn)
         if not attributes.allows_source(target, arn):
-            raise attributes.invalid("RedrivePolicy", "The dead letter queue's RedriveAllowPolicy does not allow this source queue.")
+            raise attributes.invalid(
+                "RedrivePolicy", "The dead letter queue's RedriveAllowPolicy does not allow this source queue."
+            )
     if given.get("RedriveAllowPolicy"):
         attributes.check_redrive_allow(given["RedriveAllowPolicy"])
     if given.get("Policy"):
@@ -157,8 +187,14 @@ def get_queue_url(call):
 
 @registry.instead("sqs", "ListQueues")
 def list_queues(call):
-    prefix, most, token = call.params.get("QueueNamePrefix") or "", call.params.get("MaxResults"), call.params.get("NextToken")
-    names = sorted(n for n in sqs_backends[call.account][call.region].queues if n.startswith(prefix) and n > (token or ""))
+    prefix, most, token = (
+        call.params.get("QueueNamePrefix") or "",
+        call.params.get("MaxResults"),
+        call.params.get("NextToken"),
+    )
+    names = sorted(
+        n for n in sqs_backends[call.account][call.region].queues if n.startswith(prefix) and n > (token or "")
+    )
     shown = names[: most or 1000]
     found = {"QueueUrls": [url_of(call, call.account, n) for n in shown]} if shown else {}
     if most and len(shown) < len(names):
@@ -207,7 +243,11 @@ def list_queue_tags(call):
 @registry.instead("sqs", "ListDeadLetterSourceQueues")
 def list_dead_letter_source_queues(call):
     backend = sqs_backends[call.moto_account][call.region]
-    return {"queueUrls": [url_of(call, call.moto_account, q.name) for q in backend.list_dead_letter_source_queues(call.queue.name)]}
+    return {
+        "queueUrls": [
+            url_of(call, call.moto_account, q.name) for q in backend.list_dead_letter_source_queues(call.queue.name)
+        ]
+    }
 
 
 @registry.before("sqs", "SendMessage", "SendMessageBatch", "ReceiveMessage")
@@ -219,4 +259,6 @@ def check_key(call):
         if key is None:
             raise AwsError("KmsNotFound", f"Key '{name}' does not exist")
         if key.key_state != "Enabled":
-            raise AwsError("KmsDisabled" if key.key_state == "Disabled" else "KmsInvalidState", f"{key.arn} is {key.key_state}.")
+            raise AwsError(
+                "KmsDisabled" if key.key_state == "Disabled" else "KmsInvalidState", f"{key.arn} is {key.key_state}."
+            )

@@ -1,8 +1,9 @@
-"""STS. moto lets anybody assume roles that do not exist; here a role exists, its trust policy is asked, and a session is bound.
+"""STS. moto lets anybody assume roles that do not exist; here a role exists, its trust policy is asked, and a session is
+bound.
 
-AssumeRole: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html (a session is at most as long as the role's
-MaxSessionDuration, one hour when the caller is a role itself; up to 10 session policies; AccessDenied for a role that does
-not exist, so that nobody can probe for names). GetCallerIdentity needs no permission:
+AssumeRole: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html (a session is at most as long as
+the role's MaxSessionDuration, one hour when the caller is a role itself; up to 10 session policies; AccessDenied for
+a role that does not exist, so that nobody can probe for names). GetCallerIdentity needs no permission:
 https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 """
 
@@ -42,8 +43,17 @@ def get_session_token(call):
     who = call.identity
     if who.kind == "role":
         raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
-    return {"Credentials": new_session(who.account, who.kind, who.arn, who.user_id, who.name,
-                                       call.params.get("DurationSeconds") or 43200, moto_key=who.moto_key)}
+    return {
+        "Credentials": new_session(
+            who.account,
+            who.kind,
+            who.arn,
+            who.user_id,
+            who.name,
+            call.params.get("DurationSeconds") or 43200,
+            moto_key=who.moto_key,
+        )
+    }
 
 
 @registry.instead("sts", "AssumeRole")
@@ -55,16 +65,32 @@ def assume_role(call):
     duration = params.get("DurationSeconds") or 3600
     longest = 3600 if call.identity.kind == "role" else int(role.max_session_duration or 3600)
     if duration > longest:
-        raise AwsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-                       if call.identity.kind != "role" else
-                       "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+        raise AwsError(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+            if call.identity.kind != "role"
+            else "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+        )
     policies = session_policies(params, role.account_id)
     name = params["RoleSessionName"]
     arn = f"arn:aws:sts::{role.account_id}:assumed-role/{role.name}/{name}"
     user_id = f"{role.id}:{name}"
-    credentials = new_session(role.account_id, "role", arn, user_id, role.name, duration, role_arn=role.arn,
-                              session_policies=policies, session_tags=from_list(params.get("Tags")))
-    return {"Credentials": credentials, "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn}, "PackedPolicySize": 1}
+    credentials = new_session(
+        role.account_id,
+        "role",
+        arn,
+        user_id,
+        role.name,
+        duration,
+        role_arn=role.arn,
+        session_policies=policies,
+        session_tags=from_list(params.get("Tags")),
+    )
+    return {
+        "Credentials": credentials,
+        "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
+        "PackedPolicySize": 1,
+    }
 
 
 def role_named(arn):
@@ -78,8 +104,11 @@ def role_named(arn):
 
 
 def denied(call):
-    return AwsError("AccessDenied", f"User: {call.identity.arn} is not authorized to perform: sts:AssumeRole on resource: "
-                                    f"{call.params['RoleArn']}", 403)
+    return AwsError(
+        "AccessDenied",
+        f"User: {call.identity.arn} is not authorized to perform: sts:AssumeRole on resource: {call.params['RoleArn']}",
+        403,
+    )
 
 
 def session_policies(params, account):
@@ -102,5 +131,9 @@ def new_session(account, kind, arn, user_id, name, duration, **more):
     secret, token = secrets.token_urlsafe(30), "standin-" + secrets.token_urlsafe(120)
     expires = time.time() + duration
     keys.add(key_id, Identity(kind, account, arn, user_id, name, secret, token=token, expires=expires, **more))
-    return {"AccessKeyId": key_id, "SecretAccessKey": secret, "SessionToken": token,
-            "Expiration": datetime.datetime.fromtimestamp(int(expires), datetime.timezone.utc)}
+    return {
+        "AccessKeyId": key_id,
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+        "Expiration": datetime.datetime.fromtimestamp(int(expires), datetime.timezone.utc),
+    }
