@@ -2,5 +2,6 @@
 //! using what they made.
 
 mod iam_identity;
+mod offerings;
 mod s3_bucket;
 mod sqs_queue;
