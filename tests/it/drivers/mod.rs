@@ -4,4 +4,5 @@
 mod iam_identity;
 mod offerings;
 mod s3_bucket;
+mod sessions;
 mod sqs_queue;
