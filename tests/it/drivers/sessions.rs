@@ -68,7 +68,7 @@ async fn no_attempt_starts_that_the_lease_does_not_cover() {
     let aws = Aws::fresh();
     let sessions = aws.sessions().await;
     let driver = BucketDriver::new(sessions.clone());
-    let s3 = sessions.of(&aws.target()).await.unwrap().s3();
+    sessions.of(&aws.target()).await.unwrap();
     aws.calls().await;
     // Too short for a whole call.
     let guard = Guard::until(Instant::now() + sessions.call_timeout() - Duration::from_secs(1));
@@ -77,17 +77,26 @@ async fn no_attempt_starts_that_the_lease_does_not_cover() {
     assert!(fault.message.contains("lease"), "{fault}");
     assert_eq!(aws.calls().await, [] as [String; 0]);
     // Long enough, but revoked while the SDK waits between two attempts.
-    aws.faults(json!([{ "mode": "throttle", "times": null }])).await;
     let guard = Guard::until(Instant::now() + Duration::from_secs(60));
-    let revoke = async {
-        while aws.calls().await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        guard.revoke();
-    };
-    let (answer, ()) = tokio::join!(guard.scope(s3.list_buckets().send()), revoke);
+    let sessions = aws.sessions_seen_by(Some(Arc::new(Revoke(guard.clone())))).await;
+    let s3 = sessions.of(&aws.target()).await.unwrap().s3();
+    aws.calls().await;
+    aws.faults(json!([{ "service": "s3", "mode": "throttle", "times": null }])).await;
+    let answer = guard.scope(s3.list_buckets().send()).await;
     assert!(answer.or_fault("s3:ListAllMyBuckets").unwrap_err().message.contains("lease"));
-    assert_eq!(aws.calls().await, [] as [String; 0], "the second attempt was not sent");
+    assert_eq!(aws.calls().await, ["s3:ListBuckets"], "the second attempt was not sent");
+}
+
+/// Takes the lease away once a first attempt at S3 has been answered.
+struct Revoke(Guard);
+
+#[async_trait]
+impl CallObserver for Revoke {
+    async fn after(&self, service: &str, _: &str, _: Outcome, _: Duration) {
+        if service == "s3" {
+            self.0.revoke();
+        }
+    }
 }
 
 struct Stop {
