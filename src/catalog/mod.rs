@@ -33,6 +33,7 @@ mod served;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod validator;
 mod words;
