@@ -290,20 +290,21 @@ impl Walk<'_, '_> {
     fn merge(&mut self, tree: &Tree, from: &mut String, to: &mut String, map: &mut Map<String, Value>) {
         let mut inner = Vec::new();
         std::mem::swap(&mut inner, &mut self.secrets);
-        let value = self.evaluate(tree, from, &mut String::new());
+        let mut place = join(to, MERGE);
+        let value = self.evaluate(tree, from, &mut place);
         std::mem::swap(&mut inner, &mut self.secrets);
         let maps = match value {
             Value::Null => return,
-            Value::Object(one) => vec![(String::new(), one)],
+            Value::Object(one) => vec![(place, one)],
             Value::Array(list) if list.iter().all(Value::is_object) => {
                 let maps = list.into_iter().enumerate().filter_map(|(index, item)| match item {
-                    Value::Object(map) => Some((format!("/{index}"), map)),
+                    Value::Object(map) => Some((format!("{place}/{index}"), map)),
                     _ => None,
                 });
                 maps.collect()
             }
             _ => {
-                self.observer.failed((from.clone(), format!("{MERGE} takes a map, a list of maps or none")), to);
+                self.observer.failed((from.clone(), format!("{MERGE} takes a map, a list of maps or none")), &place);
                 return;
             }
         };

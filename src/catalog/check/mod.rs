@@ -8,6 +8,8 @@ mod plans;
 mod reach;
 mod resources;
 mod samples;
+#[cfg(test)]
+mod tests;
 mod trial;
 mod watch;
 

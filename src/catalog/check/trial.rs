@@ -48,15 +48,10 @@ impl<'r> Trial<'r> {
     }
 
     /// Tries an instance with those parameters; `varied`: only what mentions that parameter.
-    pub fn instance(
-        &mut self,
-        params: &Value,
-        guessed: &BTreeSet<String>,
-        varied: Option<&str>,
-    ) {
+    pub fn instance(&mut self, params: &Value, guessed: &BTreeSet<String>, varied: Option<&str>) {
         let revision = self.revision;
         let names = samples::names(self.plan, params.clone());
-        let outputs = self.resources(Scope::Instance, &names, OutputMap::new());
+        let Some(outputs) = self.resources(Scope::Instance, &names, OutputMap::new()) else { return };
         let pretended = |path: &Path| pretended(revision, path, "params", guessed);
         self.desired(Scope::Instance, &names, &outputs, varied, &pretended);
         if revision.resources.is_empty() {
@@ -90,20 +85,14 @@ impl<'r> Trial<'r> {
         }
     }
 
-    fn binding(
-        &mut self,
-        instance: &Value,
-        params: &Value,
-        guessed: &BTreeSet<String>,
-        unknown: &BTreeSet<String>,
-    ) {
+    fn binding(&mut self, instance: &Value, params: &Value, guessed: &BTreeSet<String>, unknown: &BTreeSet<String>) {
         let revision = self.revision;
         let Some(section) = &revision.binding else { return };
         let of_instance = samples::names(self.plan, instance.clone());
-        let ready = revision.resources(Scope::Instance, &of_instance).unwrap_or_default();
+        let Ok(ready) = revision.resources(Scope::Instance, &of_instance) else { return };
         let ready = ready.iter().map(|spec| (spec.key.clone(), row(revision, &spec.key))).collect();
         let names = samples::binding_names(self.plan, instance.clone(), params.clone());
-        let outputs = self.resources(Scope::Binding, &names, ready);
+        let Some(outputs) = self.resources(Scope::Binding, &names, ready) else { return };
         let pretended = |path: &Path| {
             pretended(revision, path, "params", unknown)
                 || path.get(1) == Some("params") && path.get(2).is_some_and(|name| guessed.contains(name))
@@ -134,19 +123,14 @@ impl<'r> Trial<'r> {
     }
 
     /// Lists the resources, checks their names, and gives pretended outputs to all.
-    fn resources(
-        &mut self,
-        scope: Scope,
-        names: &Names,
-        ready: OutputMap,
-    ) -> OutputMap {
+    fn resources(&mut self, scope: Scope, names: &Names, ready: OutputMap) -> Option<OutputMap> {
         let revision = self.revision;
         let mut outputs = ready;
         let specs = match revision.resources(scope, names) {
             Ok(specs) => specs,
             Err(error) => {
                 self.tell_error(error);
-                return outputs;
+                return None;
             }
         };
         let owner = if scope == Scope::Instance { Some(&names.instance) } else { names.binding.as_ref() };
@@ -166,7 +150,7 @@ impl<'r> Trial<'r> {
             }
             outputs.insert(spec.key.clone(), row(revision, &spec.key));
         }
-        outputs
+        Some(outputs)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one trial has this many sides")]

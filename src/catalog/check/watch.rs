@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::super::analysis::Path;
 use super::super::expression::Expression;
-use super::super::tree::{Failure, Observer, is_within};
+use super::super::located::join;
+use super::super::tree::{Failure, MERGE, Observer, is_within};
 use super::super::validator::Violation;
 
 /// Keywords that judge a whole from its parts: they cannot be trusted above a part that is only pretended.
@@ -34,6 +35,12 @@ impl<'w> Watch<'w> {
     /// Whether the violation is certain, whatever the pretended leaves turn out to be.
     pub fn is_certain(&self, violation: &Violation) -> bool {
         let judges_parts = JUDGES_PARTS.contains(&violation.keyword.as_str());
+        if violation.keyword == "required"
+            && let Some((parent, _)) = violation.pointer.rsplit_once('/')
+            && self.unreal.iter().any(|unreal| is_within(unreal, &join(parent, MERGE)))
+        {
+            return false;
+        }
         !self.unreal.iter().any(|unreal| {
             is_within(&violation.pointer, unreal) || judges_parts && is_within(unreal, &violation.pointer)
         })
