@@ -10,7 +10,7 @@ use super::resources::{entries, is_wanted, row_key, split_key};
 use super::revision::Revision;
 use super::schema::Verb;
 use super::scope::{Names, OutputMap, Scope, View};
-use super::tree::{Evaluated, Failure, Tree};
+use super::tree::{Evaluated, Failure, MERGE, Tree};
 
 /// An expression that could not be evaluated. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +74,11 @@ impl Revision {
         let Some(style) = binding.styles.get(chosen).filter(|_| chosen != CANONICAL) else { return Ok(canonical) };
         if style.names().iter().any(|path| self.resources.contains_key(path.root())) {
             view = self.output_view(Scope::Binding, style, names, outputs)?;
+        }
+        if let (Value::Object(map), Some(section)) = (&mut canonical.value, &self.offering.binding) {
+            for name in section.credentials.keys().filter(|name| *name != MERGE) {
+                map.entry(name.as_str()).or_insert(Value::Null);
+            }
         }
         view.add("credentials", canonical.value);
         style.evaluate(&view).map_err(|failure| EvalError::below(&format!("/binding/styles/{chosen}"), failure))
