@@ -22,5 +22,6 @@
 //! `config` and `metrics` may be used by all.
 
 pub mod catalog;
+pub mod cli;
 pub mod driver;
 pub mod osb;

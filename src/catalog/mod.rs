@@ -31,7 +31,7 @@ mod scope;
 mod secrecy;
 mod served;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -39,6 +39,7 @@ mod tree;
 mod validator;
 mod words;
 
+pub use check::{is_word, sample};
 pub use directory::{Catalog, examine};
 pub use document::{DeletionWithBindings, Maintenance, Offering, Parameter, PlanDocument};
 pub use evaluate::EvalError;

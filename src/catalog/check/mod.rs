@@ -13,6 +13,9 @@ mod tests;
 mod trial;
 mod watch;
 
+pub use parameters::is_word;
+pub use samples::sample;
+
 use crate::driver::Registry;
 
 use super::expression::Expression;

@@ -107,7 +107,7 @@ pub(super) fn check(report: &mut Report<'_>) {
 const WORD: &str = "must be a word of letters, digits and `_` that expressions can name, and none of their keywords";
 
 /// Whether expressions can name it.
-pub(super) fn is_word(name: &str) -> bool {
+pub fn is_word(name: &str) -> bool {
     const KEYWORDS: &[&str] =
         &["and", "else", "false", "False", "if", "in", "is", "none", "None", "not", "or", "true", "True"];
     let mut chars = name.chars();

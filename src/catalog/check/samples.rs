@@ -73,7 +73,7 @@ fn valid(set: &ParameterSet, name: &str, value: Option<Value>) -> Option<Value> 
 }
 
 /// A value that should satisfy a schema.
-fn sample(schema: &Map<String, Value>) -> Option<Value> {
+pub fn sample(schema: &Map<String, Value>) -> Option<Value> {
     if let Some(default) = schema.get("default") {
         return Some(default.clone());
     }
