@@ -23,6 +23,7 @@
 
 pub mod aws;
 pub mod catalog;
+pub mod cli;
 pub mod driver;
 pub mod osb;
 pub mod resource;

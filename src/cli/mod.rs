@@ -1,0 +1,3 @@
+//! The roles of the binary, one file per verb.
+
+pub mod catalog;
