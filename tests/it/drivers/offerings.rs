@@ -1,11 +1,12 @@
 //! The offerings' files through the real catalog and drivers, proved by using the credentials that a binding gives.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use chandlery::aws::{Scope as Within, Session, least_privilege};
-use chandlery::catalog::{Names, OutputMap, Revision, Scope, Verb};
+use chandlery::catalog::{Catalog, Names, OutputMap, Revision, Scope, Verb};
 use chandlery::driver::{Context, Driver, Registry};
 use chandlery::osb::Uid;
 use chandlery::resource::iam::identity::IdentityDriver;
@@ -19,7 +20,7 @@ use crate::support::aws::{Aws, again, gone, ready};
 struct Instance {
     aws: Aws,
     registry: Registry,
-    revision: Revision,
+    revision: Arc<Revision>,
     names: Names,
     outputs: OutputMap,
     made: Vec<(Scope, Names, Context, String, String)>,
@@ -34,8 +35,8 @@ impl Instance {
             Arc::new(QueueDriver::new(sessions.clone())),
             Arc::new(IdentityDriver::new(sessions)),
         ]);
-        let source = std::fs::read_to_string(format!("catalog/{offering}.yaml")).unwrap();
-        let revision = Revision::parse(offering, &source, &registry).unwrap_or_else(|problems| panic!("{problems}"));
+        let catalog = Catalog::load(Path::new("catalog"), &registry).unwrap_or_else(|problems| panic!("{problems}"));
+        let revision = catalog.offerings().iter().find(|revision| revision.name() == offering).unwrap().clone();
         let chosen = revision.plan_named(plan).unwrap();
         let params =
             revision.accept(chosen, Verb::Create, params.as_object().unwrap(), &Map::new(), &Value::Null).unwrap();
@@ -201,6 +202,43 @@ async fn every_plan_and_style_comes_out_flat_and_whole() {
         assert!(cf.contains_key("arn") && cf.contains_key("secret_access_key"), "{:?}", cf.keys());
         instance.deprovision().await;
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_before_anything_is_made() {
+    let bucket = Instance::provision("s3-bucket", "standard", json!({ "deletion": "delete" })).await;
+    let queue = Instance::provision("sqs-queue", "standard", json!({ "dead_letter_queue": false })).await;
+    let refused = |instance: &Instance, plan: &str, verb: Verb, given: Value| {
+        let plan = instance.revision.plan_named(plan).unwrap();
+        let held = &instance.names.instance["params"];
+        let refusals = instance.revision.accept(plan, verb, given.as_object().unwrap(), &Map::new(), held).unwrap_err();
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        refusals[0].parameter.clone().unwrap()
+    };
+    for (plan, given, parameter) in [
+        ("standard", json!({ "object_lock": true, "deletion": "delete" }), "deletion"),
+        ("standard", json!({ "retention_days": 1 }), "retention_days"),
+        ("standard", json!({ "expire_old_versions_after_days": 1 }), "expire_old_versions_after_days"),
+        ("standard", json!({ "transitions": [{ "after_days": 29, "storage_class": "ONEZONE_IA" }] }), "transitions"),
+        ("archive", json!({ "expire_after_days": 180 }), "expire_after_days"),
+        ("standard", json!({ "log_prefix": "x" }), "log_prefix"),
+        ("versioned", json!({ "versioning": false }), "versioning"),
+    ] {
+        assert_eq!(refused(&bucket, plan, Verb::Create, given), parameter);
+    }
+    assert_eq!(refused(&queue, "standard", Verb::Create, json!({ "deduplicate": true })), "deduplicate");
+    let high = json!({ "fifo_throughput_limit": "perMessageGroupId" });
+    assert_eq!(refused(&queue, "fifo", Verb::Create, high), "fifo_throughput_limit");
+    let short = json!({ "dead_letter_retention_seconds": 60 });
+    assert_eq!(refused(&queue, "fifo", Verb::Create, short), "dead_letter_retention_seconds");
+    assert_eq!(refused(&queue, "standard", Verb::Bind, json!({ "dead_letters": true })), "dead_letters");
+    for instance in [&bucket, &queue] {
+        assert_eq!(refused(instance, "standard", Verb::Bind, json!({ "identity": "role" })), "role_arn");
+        let styled = json!({ "identity": "role", "role_arn": "arn:aws:iam::123456789012:role/r", "credential_style": "cloudfoundry" });
+        assert_eq!(refused(instance, "standard", Verb::Bind, styled), "credential_style");
+    }
+    bucket.deprovision().await;
+    queue.deprovision().await;
 }
 
 /// The policy that is generated for the broker is enough for all it does.
