@@ -252,10 +252,11 @@ where
 {
     let mut text = action.to_owned();
     match error.as_service_error() {
-        Some(modelled) => {
+        Some(modelled) if modelled.code().is_some() => {
             let _ = write!(text, ": {}: {}", modelled.code().unwrap_or("-"), modelled.message().unwrap_or("-"));
         }
-        None => {
+        // What came was no error of AWS's, or not readable as one: the causes say why.
+        _ => {
             let mut cause: Option<&(dyn Error + 'static)> = Some(error);
             while let Some(one) = cause {
                 let _ = write!(text, ": {one}");
@@ -280,4 +281,24 @@ fn source_of<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option
         cause = one.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principals_are_scrubbed_from_what_users_read() {
+        let message = "User: arn:aws:sts::123456789012:assumed-role/broker/x is not authorized to use arn:aws:s3:::b";
+        assert_eq!(scrub(message), "User: (a principal) is not authorized to use arn:aws:s3:::b");
+    }
+
+    #[test]
+    fn a_status_alone_says_little() {
+        assert_eq!(of_code(None, "", 404).class, Class::Bug);
+        assert_eq!(of_code(Some("Whatever"), "", 404).class, Class::Bug);
+        assert_eq!(of_code(Some("StandInNotImplemented"), "", 501).class, Class::Bug);
+        assert_eq!(of_code(Some("Whatever"), "", 503).class, Class::Transient);
+        assert_eq!(of_code(Some("com.amazonaws.sqs#QueueDoesNotExist"), "", 400).class, Class::Gone);
+    }
 }

@@ -15,6 +15,7 @@ mod transport;
 
 pub use error::{OrFault, code, fault, is_new_principal_unknown, scrub};
 pub use kms::KmsMasterKey;
+pub(crate) use policy::IAM_PATH;
 pub use policy::{Scope, least_privilege};
 pub use sessions::{Caller, Session, Sessions, Settings};
 pub use transport::{CallObserver, Outcome};

@@ -21,7 +21,7 @@ pub struct Scope {
     pub permissions_boundary: Option<String>,
 }
 
-/// The path of the broker's IAM users, part of their ARNs.
+/// The path of the broker's IAM users, part of their ARNs: its policy and the search for orphans go by it.
 pub(crate) const IAM_PATH: &str = "/chandlery/";
 
 /// The policy document for the role of a target (or the broker's own, where a target has none).

@@ -9,6 +9,7 @@ use crate::osb::ServiceId;
 
 use super::build;
 use super::located::Located;
+use super::lock::Lock;
 use super::problem::{Problem, Problems};
 use super::revision::Revision;
 
@@ -30,9 +31,14 @@ impl Catalog {
     }
 
     /// Reads every `*.yaml` and `*.yml` of a directory, hidden files left out, by name. Any problem refuses the whole, so
-    /// that a running catalog is replaced by a sound one or not at all.
+    /// that a running catalog is replaced by a sound one or not at all. A released id that means something else by now is a
+    /// problem; one that is gone is not: removing a file stops new orders, nothing else.
     pub fn load(directory: &Path, registry: &Registry) -> Result<Self, Problems> {
-        let (offerings, problems) = read(directory, registry);
+        let (offerings, mut problems) = examine(directory, registry);
+        match Lock::read(directory) {
+            Ok(lock) => problems.0.extend(lock.conflicts(directory, &offerings)),
+            Err(problem) => problems.0.push(problem),
+        }
         problems.or_ok(Self::new(offerings))
     }
 
@@ -53,7 +59,7 @@ impl Catalog {
 }
 
 /// The sound offerings of a directory, and everything that is wrong with the others.
-pub(super) fn read(directory: &Path, registry: &Registry) -> (Vec<Arc<Revision>>, Problems) {
+pub fn examine(directory: &Path, registry: &Registry) -> (Vec<Arc<Revision>>, Problems) {
     let mut problems = Problems::default();
     let mut offerings = Vec::new();
     let files = match files(directory) {

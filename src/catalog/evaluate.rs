@@ -10,25 +10,25 @@ use super::resources::{entries, is_wanted, row_key, split_key};
 use super::revision::Revision;
 use super::schema::Verb;
 use super::scope::{Names, OutputMap, Scope, View};
-use super::tree::{Evaluated, Failure, Tree};
+use super::tree::{Evaluated, Failure, MERGE, Tree};
 
 /// An expression that could not be evaluated. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
+#[error("{}: {message}", dotted(pointer))]
 pub struct EvalError {
-    /// Where in the file: `resources.queue.name`.
-    pub path: String,
+    /// Where in the file: a JSON pointer.
+    pub pointer: String,
     /// What is wrong.
     pub message: String,
 }
 
 impl EvalError {
     pub(super) fn at(pointer: &str, key: &str, message: String) -> Self {
-        Self { path: dotted(&format!("{pointer}/{key}")), message }
+        Self { pointer: format!("{pointer}/{key}"), message }
     }
 
     fn below(pointer: &str, (inside, message): Failure) -> Self {
-        Self { path: dotted(&format!("{pointer}{inside}")), message }
+        Self { pointer: format!("{pointer}{inside}"), message }
     }
 }
 
@@ -38,7 +38,19 @@ const OPTIONAL_OF_INSTANCE: [&str; 4] = ["name", "namespace", "organization", "s
 impl Revision {
     /// The desired state of the row `key`. `outputs` are those of the rows that are ready.
     pub fn desired(&self, scope: Scope, key: &str, names: &Names, outputs: &OutputMap) -> Result<Evaluated, EvalError> {
-        let unknown = || EvalError { path: key.to_owned(), message: "there is no such resource".to_owned() };
+        let (resource, view) = self.desired_view(scope, key, names, outputs)?;
+        resource.properties.evaluate(&view).map_err(|failure| EvalError::below(&resource.pointer, failure))
+    }
+
+    /// The resource behind a row key, and all that its properties see.
+    pub(super) fn desired_view<'a>(
+        &'a self,
+        scope: Scope,
+        key: &str,
+        names: &'a Names,
+        outputs: &OutputMap,
+    ) -> Result<(&'a Compiled, View<'a>), EvalError> {
+        let unknown = || EvalError { pointer: format!("/{key}"), message: "there is no such resource".to_owned() };
         let (name, entry) = split_key(key).ok_or_else(unknown)?;
         let resource = self.resources.get(name).filter(|resource| resource.scope == scope).ok_or_else(unknown)?;
         let mut view = self.static_view(scope, names);
@@ -47,7 +59,7 @@ impl Revision {
             view.add("each", json!({"key": key, "value": value}));
         }
         self.add_outputs(&mut view, resource.uses.iter().map(String::as_str), names, outputs)?;
-        resource.properties.evaluate(&view).map_err(|failure| EvalError::below(&resource.pointer, failure))
+        Ok((resource, view))
     }
 
     /// The credentials of a binding, in the style that its parameters choose. The canonical form is flat and of texts.
@@ -62,6 +74,11 @@ impl Revision {
         let Some(style) = binding.styles.get(chosen).filter(|_| chosen != CANONICAL) else { return Ok(canonical) };
         if style.names().iter().any(|path| self.resources.contains_key(path.root())) {
             view = self.output_view(Scope::Binding, style, names, outputs)?;
+        }
+        if let (Value::Object(map), Some(section)) = (&mut canonical.value, &self.offering.binding) {
+            for name in section.credentials.keys().filter(|name| *name != MERGE) {
+                map.entry(name.as_str()).or_insert(Value::Null);
+            }
         }
         view.add("credentials", canonical.value);
         style.evaluate(&view).map_err(|failure| EvalError::below(&format!("/binding/styles/{chosen}"), failure))
@@ -80,7 +97,8 @@ impl Revision {
                 *port = Value::from(port.to_string());
             }
         }
-        serde_json::from_value(value).map_err(|error| EvalError { path: dotted(pointer), message: error.to_string() })
+        serde_json::from_value(value)
+            .map_err(|error| EvalError { pointer: pointer.to_owned(), message: error.to_string() })
     }
 
     /// Where people see an instance.
@@ -169,7 +187,8 @@ impl Revision {
         view
     }
 
-    fn output_view<'a>(
+    /// The static names and the outputs that a tree mentions.
+    pub(super) fn output_view<'a>(
         &'a self,
         scope: Scope,
         tree: &Tree,
@@ -200,7 +219,7 @@ impl Revision {
                     let wanted = is_wanted(resource, &self.static_view_of(resource, names))?;
                     if wanted {
                         let message = "its outputs are needed and it is not ready".to_owned();
-                        return Err(EvalError { path: name.clone(), message });
+                        return Err(EvalError { pointer: resource.pointer.clone(), message });
                     }
                     declared(resource, &Map::new())
                 }

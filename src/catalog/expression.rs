@@ -61,13 +61,17 @@ impl Expression {
     }
 
     /// Its typed value. Nulls inside are dropped; `Value::Null` is `none`. The error is a sentence without secrets.
-    pub fn evaluate(&self, scope: &View<'_>) -> Result<Value, String> {
+    pub fn evaluate(&self, view: &View<'_>) -> Result<Value, String> {
+        self.evaluate_with_nulls(view).map(without_nulls)
+    }
+
+    /// The same with the nulls inside: what a user left out stays a name that is none.
+    pub fn evaluate_with_nulls(&self, view: &View<'_>) -> Result<Value, String> {
         // Most expressions are one name: no need to start the machine, and numbers stay exactly what they were.
         if let Some(path) = &self.mentions.only {
-            let found = scope.lookup(path).ok_or_else(|| format!("`{path}` is not defined"))?;
-            return Ok(without_nulls(found.clone()));
+            return view.lookup(path).cloned().ok_or_else(|| format!("`{path}` is not defined"));
         }
-        let value = self.compiled.eval(scope.context()).map_err(|error| self.describe(&error))?;
+        let value = self.compiled.eval(view.context()).map_err(|error| self.describe(&error))?;
         to_json(&value).map_err(|problem| format!("`{}`: {problem}", self.source))
     }
 
@@ -82,7 +86,7 @@ impl Expression {
     }
 }
 
-/// A result as JSON, without nulls inside. Undefined is an error, at any depth.
+/// A result as JSON. Undefined is an error, at any depth.
 pub(super) fn to_json(value: &minijinja::Value) -> Result<Value, String> {
     match value.kind() {
         ValueKind::Undefined => Err("a name in it is not defined".to_owned()),
@@ -95,7 +99,6 @@ pub(super) fn to_json(value: &minijinja::Value) -> Result<Value, String> {
             for item in value.try_iter().map_err(|e| e.kind().to_string())? {
                 items.push(to_json(&item)?);
             }
-            items.retain(|item| !item.is_null());
             Ok(Value::Array(items))
         }
         ValueKind::Map => {
@@ -103,9 +106,7 @@ pub(super) fn to_json(value: &minijinja::Value) -> Result<Value, String> {
             for key in value.try_iter().map_err(|e| e.kind().to_string())? {
                 let item = to_json(&value.get_item(&key).map_err(|e| e.kind().to_string())?)?;
                 let Some(key) = key.as_str() else { return Err("the keys of a map must be texts".to_owned()) };
-                if !item.is_null() {
-                    map.insert(key.to_owned(), item);
-                }
+                map.insert(key.to_owned(), item);
             }
             Ok(Value::Object(map))
         }
@@ -114,7 +115,7 @@ pub(super) fn to_json(value: &minijinja::Value) -> Result<Value, String> {
 }
 
 /// The value without nulls inside.
-fn without_nulls(mut value: Value) -> Value {
+pub(super) fn without_nulls(mut value: Value) -> Value {
     match &mut value {
         Value::Array(items) => {
             items.retain(|item| !item.is_null());

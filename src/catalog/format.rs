@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::validator::Validator;
 
 static VALIDATOR: LazyLock<Validator> =
-    LazyLock::new(|| Validator::compile(json_schema(), Draft::Draft7).unwrap_or_else(|_| Validator::nothing()));
+    LazyLock::new(|| Validator::compile(json_schema(), Draft::Draft7).unwrap_or_else(|_| Validator::anything()));
 
 /// The JSON Schema (draft-07) of an offering file.
 pub fn json_schema() -> Value {

@@ -7,7 +7,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use super::expression::to_json;
+use super::expression::{to_json, without_nulls};
 
 /// Filters: `value | name(…)`.
 pub const FILTERS: &[&str] = &[
@@ -128,10 +128,10 @@ fn literal(value: Value) -> Result<Value, Error> {
     }
 }
 
-/// Compact JSON, keys sorted.
+/// Compact JSON, keys sorted, without nulls.
 fn json(value: Value) -> Result<String, Error> {
     let value = to_json(&value).map_err(|problem| Error::new(ErrorKind::InvalidOperation, problem))?;
-    Ok(value.to_string())
+    Ok(without_nulls(value).to_string())
 }
 
 /// The first `length` (8) hexadecimal digits of the text's SHA-256.

@@ -20,6 +20,7 @@ mod functions;
 mod given;
 pub mod identity;
 mod located;
+mod lock;
 mod order;
 mod parameters;
 mod phrase;
@@ -33,19 +34,22 @@ mod secrecy;
 mod served;
 mod shelf;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod validator;
 mod words;
 
-pub use directory::Catalog;
+pub use check::{is_word, sample};
+pub use directory::{Catalog, examine};
 pub use document::{DeletionWithBindings, Maintenance, Offering, Parameter, PlanDocument};
 pub use evaluate::EvalError;
 pub use format::json_schema;
 pub use functions::{FILTERS, FUNCTIONS, TESTS};
 pub use given::Given;
+pub use lock::Lock;
 pub use parameters::Refusal;
 pub use phrase::{phrase, plain};
 pub use plan::Plan;

@@ -37,16 +37,17 @@ pub(super) struct ParameterSet {
     /// Checks values alone, whoever sets them.
     pub values: Validator,
     inner_defaults: Vec<String>,
+    structured: Vec<String>,
 }
 
 impl ParameterSet {
     pub fn new(declared: BTreeMap<String, Parameter>, values: Validator) -> Self {
-        let inner_defaults = declared
-            .iter()
-            .filter(|(_, parameter)| schema::has_inner_defaults(&parameter.schema))
-            .map(|(name, _)| name.clone())
-            .collect();
-        Self { declared, values, inner_defaults }
+        let those = |wanted: fn(&Map<String, Value>) -> bool| {
+            let matching = declared.iter().filter(|(_, parameter)| wanted(&parameter.schema));
+            matching.map(|(name, _)| name.clone()).collect()
+        };
+        let (inner_defaults, structured) = (those(schema::has_inner_defaults), those(schema::has_properties));
+        Self { inner_defaults, structured, declared, values }
     }
 
     /// Defaults, then what the user gave.
@@ -69,9 +70,14 @@ impl ParameterSet {
         }
     }
 
-    /// Every declared name; `none` where there is no value.
+    /// Every declared name, at any depth; `none` where there is no value.
     pub fn with_nones(&self, effective: &Value) -> Value {
         let mut all = effective.as_object().cloned().unwrap_or_default();
+        for name in &self.structured {
+            if let (Some(value), Some(parameter)) = (all.get_mut(name), self.declared.get(name)) {
+                schema::fill_nones(&parameter.schema, value);
+            }
+        }
         for name in self.declared.keys() {
             if !all.contains_key(name) {
                 all.insert(name.clone(), Value::Null);

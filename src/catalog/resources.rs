@@ -125,7 +125,10 @@ fn bool_of(tree: &Tree, view: &View<'_>, resource: &Compiled, key: &str) -> Resu
 pub(super) fn entries(resource: &Compiled, view: &View<'_>) -> Result<Vec<(Option<String>, Option<Value>)>, EvalError> {
     let Some(tree) = &resource.for_each else { return Ok(vec![(None, None)]) };
     let at = |message: &str| EvalError::at(&resource.pointer, "for_each", message.to_owned());
-    let value = tree.evaluate(view).map_err(|(_, message)| at(&message))?.value;
+    let value = match tree {
+        Tree::Whole(expression) => expression.evaluate_with_nulls(view).map_err(|message| at(&message))?,
+        other => other.evaluate(view).map_err(|(_, message)| at(&message))?.value,
+    };
     let mut entries: BTreeMap<String, Value> = BTreeMap::new();
     match value {
         Value::Null => {}

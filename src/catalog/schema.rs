@@ -125,6 +125,37 @@ pub(super) fn fill_inner_defaults(schema: &Map<String, Value>, value: &mut Value
     }
 }
 
+/// Whether a schema declares properties below its own.
+pub(super) fn has_properties(schema: &Map<String, Value>) -> bool {
+    let inside = |schema: &Value| schema.as_object().is_some_and(has_properties);
+    schema.contains_key("properties")
+        || schema.get("items").is_some_and(inside)
+        || schema.get("additionalProperties").is_some_and(inside)
+}
+
+/// Puts null where a given object leaves out a declared property: in expressions, declared and not given is none.
+pub(super) fn fill_nones(schema: &Map<String, Value>, value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            if let Some(schema) = schema.get("items").and_then(Value::as_object) {
+                items.iter_mut().for_each(|item| fill_nones(schema, item));
+            }
+        }
+        Value::Object(map) => {
+            let properties = schema.get("properties").and_then(Value::as_object);
+            for (name, inner) in properties.into_iter().flatten() {
+                let value = map.entry(name.as_str()).or_insert(Value::Null);
+                inner.as_object().into_iter().for_each(|inner| fill_nones(inner, value));
+            }
+            if let Some(inner) = schema.get("additionalProperties").and_then(Value::as_object) {
+                let known = |name: &String| properties.is_some_and(|p| p.contains_key(name));
+                map.iter_mut().filter(|(name, _)| !known(name)).for_each(|(_, v)| fill_nones(inner, v));
+            }
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,7 +40,7 @@ const fn output(name: &'static str, secret: bool) -> Output {
 }
 
 /// `test/queue`, `test/identity` and `test/group`.
-pub(super) fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let kind = |name, schema, mutable, outputs, max_length, extra, seconds| {
         let naming = Naming { max_length, extra, global: false };
         let (usual_create, usual_delete) = (Duration::from_secs(seconds), Duration::from_secs(seconds));
@@ -108,7 +108,7 @@ pub(super) fn registry() -> Registry {
 }
 
 /// A sound offering that uses most of the format.
-pub(super) const QUEUE: &str = include_str!("testdata/test-queue.yaml");
+pub(crate) const QUEUE: &str = include_str!("testdata/test-queue.yaml");
 
 /// The same, parsed.
 pub(super) fn queue() -> Revision {

@@ -126,7 +126,7 @@ fn desired_state_knows_its_secrets_and_drops_what_is_none() {
     });
     assert_eq!(desired, Evaluated { value, secrets: vec!["/password".into()] });
     let unready = revision.desired(Scope::Instance, "groups[\"a\"]", &names, &outputs).unwrap_err();
-    assert_eq!(unready.to_string(), "queue: its outputs are needed and it is not ready");
+    assert_eq!(unready.to_string(), "resources.queue: its outputs are needed and it is not ready");
     outputs.insert("queue".into(), map(json!({"arn": "arn:queue"})));
     let group = revision.desired(Scope::Instance, "groups[\"a\"]", &names, &outputs).unwrap().value;
     assert_eq!(group, json!({"size": 2, "queue": "arn:queue"}));

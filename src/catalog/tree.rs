@@ -10,6 +10,7 @@ use super::analysis::Path;
 use super::expression::Expression;
 use super::located::{below, join};
 use super::scope::View;
+use super::text::{Part, split};
 
 /// The key whose maps are laid under a map's own keys.
 pub(super) const MERGE: &str = "$merge";
@@ -163,30 +164,45 @@ impl Tree {
         names
     }
 
-    /// The value; `Value::Null` where it is `none`.
+    /// The value; `Value::Null` where it is `none`. The first failure ends it.
     pub fn evaluate(&self, view: &View<'_>) -> Result<Evaluated, Failure> {
-        let mut failures = Vec::new();
-        let evaluated = self.evaluate_all(view, &mut |pointer, message| {
-            failures.push((pointer.to_owned(), message));
-            Value::Null
-        });
-        match failures.into_iter().next() {
+        let mut first = First(None);
+        let evaluated = self.observe(view, &mut first);
+        match first.0 {
             Some(failure) => Err(failure),
             None => Ok(evaluated),
         }
     }
 
-    /// The value, with `replace` saying what stands for a leaf that cannot be evaluated.
-    pub fn evaluate_all(&self, view: &View<'_>, replace: &mut dyn FnMut(&str, String) -> Value) -> Evaluated {
-        let mut walk = Walk { view, replace, secrets: Vec::new() };
+    /// The value, with an observer who is told of every leaf and says what stands for one that cannot be evaluated.
+    pub fn observe(&self, view: &View<'_>, observer: &mut dyn Observer) -> Evaluated {
+        let mut walk = Walk { view, observer, secrets: Vec::new() };
         let value = walk.evaluate(self, &mut String::new(), &mut String::new());
         Evaluated { value, secrets: walk.secrets }
     }
 }
 
+/// Watches an evaluation. Pointers: `from` in the file, `to` in the result; they part behind a dropped item of a list.
+pub(super) trait Observer {
+    /// An expression whose result becomes the leaf, or a part of it.
+    fn leaf(&mut self, _expression: &Expression, _from: &str, _to: &str) {}
+
+    /// A leaf that cannot be evaluated. The answer stands for it.
+    fn failed(&mut self, failed: Failure, to: &str) -> Value;
+}
+
+struct First(Option<Failure>);
+
+impl Observer for First {
+    fn failed(&mut self, failed: Failure, _to: &str) -> Value {
+        self.0.get_or_insert(failed);
+        Value::Null
+    }
+}
+
 struct Walk<'w, 'v> {
     view: &'w View<'v>,
-    replace: &'w mut dyn FnMut(&str, String) -> Value,
+    observer: &'w mut dyn Observer,
     secrets: Vec<String>,
 }
 
@@ -196,7 +212,10 @@ impl Walk<'_, '_> {
         match tree {
             Tree::Constant(value) => value.clone(),
             Tree::Whole(expression) => {
-                let value = expression.evaluate(self.view).unwrap_or_else(|message| (self.replace)(from, message));
+                self.observer.leaf(expression, from, to);
+                let value = expression
+                    .evaluate(self.view)
+                    .unwrap_or_else(|message| self.observer.failed((from.clone(), message), to));
                 if expression.secret && !value.is_null() {
                     self.secrets.push(to.clone());
                 }
@@ -245,6 +264,7 @@ impl Walk<'_, '_> {
                 Piece::Literal(literal) => text.push_str(literal),
                 Piece::Expression(expression) => {
                     secret |= expression.secret;
+                    self.observer.leaf(expression, from, to);
                     let value = expression.evaluate(self.view).and_then(|value| match value {
                         Value::String(value) => Ok(value),
                         Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
@@ -253,7 +273,7 @@ impl Walk<'_, '_> {
                     });
                     match value {
                         Ok(value) => text.push_str(&value),
-                        Err(message) => match (self.replace)(from, message) {
+                        Err(message) => match self.observer.failed((from.to_owned(), message), to) {
                             Value::String(value) => text.push_str(&value),
                             other => return other,
                         },
@@ -270,20 +290,21 @@ impl Walk<'_, '_> {
     fn merge(&mut self, tree: &Tree, from: &mut String, to: &mut String, map: &mut Map<String, Value>) {
         let mut inner = Vec::new();
         std::mem::swap(&mut inner, &mut self.secrets);
-        let value = self.evaluate(tree, from, &mut String::new());
+        let mut place = join(to, MERGE);
+        let value = self.evaluate(tree, from, &mut place);
         std::mem::swap(&mut inner, &mut self.secrets);
         let maps = match value {
             Value::Null => return,
-            Value::Object(one) => vec![(String::new(), one)],
+            Value::Object(one) => vec![(place, one)],
             Value::Array(list) if list.iter().all(Value::is_object) => {
                 let maps = list.into_iter().enumerate().filter_map(|(index, item)| match item {
-                    Value::Object(map) => Some((format!("/{index}"), map)),
+                    Value::Object(map) => Some((format!("{place}/{index}"), map)),
                     _ => None,
                 });
                 maps.collect()
             }
             _ => {
-                (self.replace)(from, format!("{MERGE} takes a map, a list of maps or none"));
+                self.observer.failed((from.clone(), format!("{MERGE} takes a map, a list of maps or none")), &place);
                 return;
             }
         };
@@ -308,56 +329,6 @@ impl Walk<'_, '_> {
 /// Whether `pointer` is `ancestor` or something inside it.
 pub(super) fn is_within(pointer: &str, ancestor: &str) -> bool {
     pointer.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// A part of a text as it is written.
-#[derive(Debug, PartialEq)]
-pub(super) enum Part<'t> {
-    /// Text.
-    Literal(&'t str),
-    /// What stands between `${{` and `}}`.
-    Expression(&'t str),
-}
-
-/// Cuts a text into its parts. Quotes and braces inside an expression nest.
-pub(super) fn split(text: &str) -> Result<Vec<Part<'_>>, String> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("${{") {
-        if start > 0 {
-            parts.push(Part::Literal(&rest[..start]));
-        }
-        let inside = &rest[start + 3..];
-        let end = end_of_expression(inside).ok_or("`${{` without its `}}`")?;
-        parts.push(Part::Expression(&inside[..end]));
-        rest = &inside[end + 2..];
-    }
-    if !rest.is_empty() {
-        parts.push(Part::Literal(rest));
-    }
-    Ok(parts)
-}
-
-fn end_of_expression(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut index = 0;
-    while index < bytes.len() {
-        let byte = bytes[index];
-        match (quote, byte) {
-            (Some(_), b'\\') => index += 1,
-            (Some(q), _) if byte == q => quote = None,
-            (Some(_), _) => {}
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (None, b'{') => depth += 1,
-            (None, b'}') if depth > 0 => depth -= 1,
-            (None, b'}') if bytes.get(index + 1) == Some(&b'}') => return Some(index),
-            (None, _) => {}
-        }
-        index += 1;
-    }
-    None
 }
 
 #[cfg(test)]

@@ -36,9 +36,9 @@ impl Validator {
         }
     }
 
-    /// Stands for a schema that did not compile, until its problem is reported: it accepts nothing.
-    pub fn nothing() -> Self {
-        let schema = serde_json::json!({"not": {}});
+    /// Stands for a schema that does not compile while the file's problems are collected; no revision comes of such a file.
+    pub fn anything() -> Self {
+        let schema = serde_json::json!({});
         let compiled = jsonschema::options().with_draft(Draft::Draft4).build(&schema);
         #[expect(clippy::expect_used, reason = "the schema is a constant")]
         let compiled = compiled.expect("the empty schema compiles");

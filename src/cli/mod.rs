@@ -5,6 +5,7 @@ mod reload;
 mod serve;
 mod setup;
 
+pub mod catalog;
 pub mod keys;
 pub mod migrate;
 pub mod policy;

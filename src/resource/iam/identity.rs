@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use self::desired::{Desired, Mode};
 use self::user::NewKey;
-use crate::aws::{OrFault, Session, Sessions, is_new_principal_unknown};
+use crate::aws::{IAM_PATH, OrFault, Session, Sessions, is_new_principal_unknown};
 use crate::driver::{Context, Deletion, Driver, Fault, Found, Handle, Kind, Naming, Output, Outputs, Progress};
 use crate::vault::ExposeSecret as _;
 
@@ -95,18 +95,20 @@ impl IdentityDriver {
             }
         };
         let key = &unproven.key;
+        let unproven_handle = || Handle(json!({ "user_name": name, "unproven_key_id": key.id }));
         let mut pauses = PAUSES.iter();
         loop {
             match identity.session.try_credentials(&key.id, key.secret.expose_secret()).await {
                 Ok(()) => break,
                 Err(fault) if is_new_principal_unknown(&fault) && unproven.made.elapsed() < SPREAD => {}
-                Err(fault) => return Err(fault),
+                // The next turn goes on with this key, if it comes to this process.
+                Err(fault) => return Err(fault.with_handle(unproven_handle())),
             }
             match pauses.next() {
                 Some(pause) => tokio::time::sleep(*pause).await,
                 None => {
                     return Ok(Progress::Waiting {
-                        handle: Handle(json!({ "user_name": name, "unproven_key_id": key.id })),
+                        handle: unproven_handle(),
                         after: Duration::from_secs(2),
                         note: "the new access key is spreading through AWS".to_owned(),
                     });
@@ -175,7 +177,7 @@ impl Driver for IdentityDriver {
         let session = self.sessions.of(&cx.target).await?;
         let iam = session.iam();
         let mut found = Vec::new();
-        let mut pages = iam.list_users().path_prefix(user::PATH).into_paginator().send();
+        let mut pages = iam.list_users().path_prefix(IAM_PATH).into_paginator().send();
         while let Some(page) = pages.next().await {
             for user in page.or_fault("iam:ListUsers")?.users {
                 if !user.user_name.starts_with(prefix) {
@@ -214,7 +216,7 @@ impl Identity<'_> {
         let outputs = match self.desired.mode {
             Mode::AccessKey => json!({
                 "user_name": self.name(),
-                "arn": format!("arn:{}:iam::{}:user{}{}", target.partition, target.account, user::PATH, self.name()),
+                "arn": format!("arn:{}:iam::{}:user{}{}", target.partition, target.account, IAM_PATH, self.name()),
             }),
             Mode::Role => json!({ "user_name": null, "arn": self.desired.role_arn }),
         };

@@ -2,5 +2,7 @@
 //! using what they made.
 
 mod iam_identity;
+mod offerings;
 mod s3_bucket;
+mod sessions;
 mod sqs_queue;

@@ -37,7 +37,9 @@ impl Identity<'_> {
     }
 
     pub(super) async fn delete_role_policy(&self) -> Result<(), Fault> {
-        let call = self.iam.delete_role_policy().role_name(self.role_name()?).policy_name(self.name());
+        // A role that could not be named never got a policy.
+        let Ok(role) = self.role_name() else { return Ok(()) };
+        let call = self.iam.delete_role_policy().role_name(role).policy_name(self.name());
         match call.send().await {
             Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_entity_exception()) => Ok(()),
             answer => answer.or_fault("iam:DeleteRolePolicy").map(drop),

@@ -7,12 +7,9 @@ use aws_sdk_iam::types::Tag;
 use aws_smithy_types::retry::RetryConfig;
 
 use super::Identity;
-use crate::aws::{OrFault, fault};
+use crate::aws::{IAM_PATH, OrFault, fault};
 use crate::driver::{Class, Context, Fault};
 use crate::vault::SecretString;
-
-/// The path of all users that the broker makes, part of their ARNs: policies and the orphan search go by it.
-pub(super) const PATH: &str = "/chandlery/";
 
 /// A key that AWS has shown.
 pub(super) struct NewKey {
@@ -44,7 +41,7 @@ impl Identity<'_> {
         if !self.cx.first && self.known_key.is_some() {
             return Ok(false);
         }
-        let call = self.iam.create_user().user_name(self.name()).path(PATH).set_tags(Some(tags(&self.cx.tags)?));
+        let call = self.iam.create_user().user_name(self.name()).path(IAM_PATH).set_tags(Some(tags(&self.cx.tags)?));
         let call = call.set_permissions_boundary(self.desired.permissions_boundary.clone());
         match call.send().await {
             Ok(_) => Ok(true),

@@ -1,0 +1,174 @@
+//! `chandlery catalog check | show | new | schema | docs | lock`: for people who write offerings. All offline.
+//!
+//! Each verb writes to what it is given and says whether it succeeded; a problem is one line `file:line:column: path: message`.
+
+mod docs;
+mod new;
+mod show;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::catalog::{Lock, Problem, Revision, examine, json_schema};
+use crate::driver::Registry;
+
+pub use docs::docs;
+pub use new::new;
+pub use show::show;
+
+/// Checks every offering of a directory, alone, against each other and against what was released. `true`: all is well.
+pub fn check(directory: &Path, registry: &Registry, out: &mut impl Write) -> io::Result<bool> {
+    let (offerings, mut problems) = examine(directory, registry);
+    let sound = problems.0.is_empty();
+    let mut notes = Vec::new();
+    match Lock::read(directory) {
+        Ok(lock) => {
+            problems.0.extend(lock.conflicts(directory, &offerings));
+            // While a file is broken, its offering would seem to be gone.
+            if sound {
+                problems.0.extend(lock.missing(directory, &offerings));
+            }
+            notes = lock.unlocked(&offerings);
+        }
+        Err(problem) => problems.0.push(problem),
+    }
+    report(&problems.0, out)?;
+    if problems.0.is_empty() {
+        let plans: usize = offerings.iter().map(|revision| revision.plans().len()).sum();
+        writeln!(out, "{} offerings with {plans} plans: no problems", offerings.len())?;
+        if !notes.is_empty() {
+            writeln!(out, "not released yet: {} (`chandlery catalog lock` notes their ids down)", notes.join(", "))?;
+        }
+    }
+    Ok(problems.0.is_empty())
+}
+
+/// Notes the ids of new offerings and plans down in the lock file.
+pub fn lock(directory: &Path, registry: &Registry, out: &mut impl Write) -> io::Result<bool> {
+    let (offerings, mut problems) = examine(directory, registry);
+    let lock = match Lock::read(directory) {
+        Ok(lock) => lock,
+        Err(problem) => {
+            report(&[problem], out)?;
+            return Ok(false);
+        }
+    };
+    problems.0.extend(lock.conflicts(directory, &offerings));
+    if !problems.0.is_empty() {
+        report(&problems.0, out)?;
+        return Ok(false);
+    }
+    let new = lock.unlocked(&offerings);
+    if new.is_empty() {
+        writeln!(out, "{} holds every offering and plan already", Lock::path(directory).display())?;
+        return Ok(true);
+    }
+    std::fs::write(Lock::path(directory), lock.extended(&offerings).to_string())?;
+    writeln!(out, "{}: added {}", Lock::path(directory).display(), new.join(", "))?;
+    Ok(true)
+}
+
+/// The JSON Schema of the file format, for editors.
+pub fn schema(out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{:#}", json_schema())
+}
+
+fn report(problems: &[Problem], out: &mut impl Write) -> io::Result<()> {
+    let mut sorted: Vec<&Problem> = problems.iter().collect();
+    sorted.sort();
+    sorted.into_iter().try_for_each(|problem| writeln!(out, "{problem}"))
+}
+
+/// The sound offerings; what is wrong with the others is told, and is no hindrance to looking at these.
+fn offerings(directory: &Path, registry: &Registry, out: &mut impl Write) -> io::Result<(Vec<Arc<Revision>>, bool)> {
+    let (offerings, problems) = examine(directory, registry);
+    report(&problems.0, out)?;
+    Ok((offerings, problems.0.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::testing::{QUEUE, registry};
+
+    /// A directory of its own that goes away with the test.
+    struct Directory(std::path::PathBuf);
+
+    impl Directory {
+        fn new() -> Self {
+            let path = std::env::temp_dir().join(format!("chandlery-catalog-{}", uuid::Uuid::new_v4()));
+            std::fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        fn write(&self, name: &str, text: &str) -> &Self {
+            std::fs::write(self.0.join(name), text).unwrap();
+            self
+        }
+
+        fn check(&self) -> (bool, String) {
+            let mut out = Vec::new();
+            let sound = check(&self.0, &registry(), &mut out).unwrap();
+            (sound, String::from_utf8(out).unwrap().replace(&format!("{}/", self.0.display()), ""))
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn check_lock_and_check_again() {
+        let directory = Directory::new();
+        directory.write("a.yaml", QUEUE).write(".hidden.yaml", "nonsense").write("notes.txt", "nonsense");
+        let (sound, text) = directory.check();
+        assert!(sound);
+        assert!(text.contains("1 offerings with 3 plans: no problems\nnot released yet: test-queue"), "{text}");
+        assert!(lock(&directory.0, &registry(), &mut Vec::new()).unwrap());
+        assert_eq!(directory.check(), (true, "1 offerings with 3 plans: no problems\n".to_owned()));
+
+        let again = QUEUE.replace("name: test-queue", "name: other-queue");
+        let (sound, text) = directory.write("b.yaml", &again).check();
+        assert!(!sound);
+        assert!(text.contains("b.yaml:1:5: id: this id is taken by a.yaml:1 (id)"), "{text}");
+
+        std::fs::remove_file(directory.0.join("a.yaml")).unwrap();
+        std::fs::remove_file(directory.0.join("b.yaml")).unwrap();
+        let (sound, text) = directory.check();
+        assert!(!sound);
+        assert!(text.starts_with("catalog.lock: the offering test-queue was released and is gone"), "{text}");
+        assert!(crate::catalog::Catalog::load(&directory.0, &registry()).unwrap().offerings().is_empty());
+    }
+
+    #[test]
+    fn a_new_offering_of_any_kind_is_sound() {
+        for kind in registry().kinds().map(|kind| kind.name) {
+            let directory = Directory::new();
+            assert!(new(&directory.0, "my-thing", Some(kind), &registry(), &mut Vec::new()).unwrap());
+            let (sound, text) = directory.check();
+            assert!(sound, "{text}\n{}", std::fs::read_to_string(directory.0.join("my-thing.yaml")).unwrap());
+            assert!(!new(&directory.0, "my-thing", Some(kind), &registry(), &mut Vec::new()).unwrap(), "it is there");
+        }
+    }
+
+    #[test]
+    fn show_and_docs_tell_what_a_user_needs() {
+        let directory = Directory::new();
+        directory.write("a.yaml", QUEUE);
+        let mut out = Vec::new();
+        assert!(show(&directory.0, &registry(), Some("test-queue"), Some("fifo"), false, &mut out).unwrap());
+        let text = String::from_utf8(out).unwrap();
+        insta::assert_snapshot!("show", text);
+        let mut out = Vec::new();
+        assert!(docs(&directory.0, &registry(), &mut out).unwrap());
+        insta::assert_snapshot!("docs", String::from_utf8(out).unwrap());
+        let mut out = Vec::new();
+        assert!(show(&directory.0, &registry(), Some("test-queue"), None, true, &mut out).unwrap());
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(json["services"][0]["plans"][1]["maintenance_info"]["version"], "1.0.0");
+        assert!(!show(&directory.0, &registry(), Some("test-queu"), None, false, &mut Vec::new()).unwrap());
+    }
+}
