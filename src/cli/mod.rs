@@ -10,6 +10,9 @@ pub mod keys;
 pub mod migrate;
 pub mod policy;
 
+pub use registry::registry;
+pub use setup::vault;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

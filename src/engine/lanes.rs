@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinSet;
 
 use super::{Broken, Engine, turn};
 use crate::store::owner::Claim;
@@ -50,7 +50,8 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
         Lane::Sync => settings.sync_workers,
     };
     let free = Arc::new(Semaphore::new(workers));
-    let turns = TaskTracker::new();
+    // Dropped with this future, and its tasks with it.
+    let mut turns = JoinSet::new();
     while !engine.is_stopping() {
         // Registered before looking, so that what is committed while we look is not slept over.
         let due = engine.0.parts.wake.due();
@@ -75,6 +76,7 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
                 }
             }
         };
+        while turns.try_join_next().is_some() {}
         let idle = claimed.is_empty();
         for (claim, granted) in claimed {
             let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { break };
@@ -96,8 +98,7 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
             }
         }
     }
-    turns.close();
-    turns.wait().await;
+    turns.join_all().await;
 }
 
 async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant) {

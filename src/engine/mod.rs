@@ -101,7 +101,8 @@ impl Engine {
         }))
     }
 
-    /// Works until `stop`; then starts nothing new, hands every lease back and returns.
+    /// Works until `stop`; then starts nothing new, hands every lease back and returns. If the future is dropped, every turn
+    /// is dropped where it stands, as in a process that dies; leases then run out by themselves.
     pub async fn run(&self, stop: CancellationToken) {
         let parts = &self.0.parts;
         let settings = &parts.settings;
