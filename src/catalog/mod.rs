@@ -17,6 +17,8 @@ mod evaluate;
 mod expression;
 mod format;
 mod functions;
+#[cfg(test)]
+mod laws;
 mod located;
 mod lock;
 mod order;
@@ -37,6 +39,7 @@ mod tests;
 mod text;
 mod tree;
 mod validator;
+mod walk;
 mod words;
 
 pub use check::{is_word, sample};

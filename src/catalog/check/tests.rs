@@ -190,6 +190,21 @@ fn resources_fit_their_kinds() {
 }
 
 #[test]
+fn what_plans_change_must_be_changeable() {
+    let found = problems("change_to: [large]", "change_to: [fifo]");
+    let expected = [
+        "is part of the name of `queue`, which cannot change",
+        "reaches dead.fifo, which test/queue cannot change in place",
+        "reaches queue.fifo, which test/queue cannot change in place",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with("plans[0].change_to[0]: `plan.fifo` differs in the plan fifo and "), "{found}");
+        assert!(found.ends_with(expected), "{found}");
+    }
+}
+
+#[test]
 fn names_carry_the_slug_and_fit() {
     one(
         "name: ${{ instance.slug }}-dead",

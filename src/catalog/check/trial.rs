@@ -153,7 +153,6 @@ impl<'r> Trial<'r> {
         Some(outputs)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one trial has this many sides")]
     fn desired(
         &mut self,
         scope: Scope,
