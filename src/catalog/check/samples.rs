@@ -88,10 +88,18 @@ pub(super) fn candidates(set: &ParameterSet, name: &str, parameter: &Parameter) 
     if let Some(options) = parameter.schema.get("enum").and_then(Value::as_array) {
         return options.clone();
     }
-    match parameter.schema.get("type").and_then(Value::as_str) {
+    // The default is tried anyway, and often it is the emptiest value there is.
+    let mut schema = parameter.schema.clone();
+    schema.remove("default");
+    let values = match schema.get("type").and_then(Value::as_str) {
         Some("boolean") => vec![false.into(), true.into()],
-        _ => valid(set, name, sample(&parameter.schema)).into_iter().collect(),
-    }
+        Some("integer" | "number") => {
+            let ends: Vec<Value> = ["minimum", "maximum"].iter().filter_map(|end| schema.get(*end).cloned()).collect();
+            if ends.is_empty() { vec![1.into()] } else { ends }
+        }
+        _ => sample(&schema).into_iter().collect(),
+    };
+    values.into_iter().filter_map(|value| valid(set, name, Some(value))).collect()
 }
 
 fn valid(set: &ParameterSet, name: &str, value: Option<Value>) -> Option<Value> {

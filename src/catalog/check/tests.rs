@@ -190,6 +190,18 @@ fn resources_fit_their_kinds() {
 }
 
 #[test]
+fn values_that_a_rule_wants_together_are_tried_together() {
+    let rule = "rules:\n  - assert: ${{ params.key is none or not params.dead_letters }}\n    message: No.\n";
+    let source = QUEUE.replacen("rules:\n", rule, 1).replacen(
+        "key: ${{ params.key }}",
+        "key: ${{ 5 if params.key else none }}",
+        1,
+    );
+    let problems = Revision::parse("q.yaml", &source, &registry()).unwrap_err();
+    assert_eq!(problems.0[0].message, "in the plan standard: must be a text (test/queue)");
+}
+
+#[test]
 fn what_plans_change_must_be_changeable() {
     let found = problems("change_to: [large]", "change_to: [fifo]");
     let expected = [

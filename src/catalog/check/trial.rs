@@ -19,7 +19,7 @@ use super::super::schema::Verb;
 use super::super::scope::{Names, OutputMap, Scope, View};
 use super::super::tree::Tree;
 use super::super::validator::Validator;
-use super::plans::variations;
+use super::plans::{variations, vary};
 use super::samples;
 use super::watch::Watch;
 
@@ -77,9 +77,7 @@ impl<'r> Trial<'r> {
         let base = accept(&given).unwrap_or_else(|_| Value::Object(set.complete(&nothing, &given)));
         self.binding(instance, &base, guessed, &unknown);
         for (name, value) in variations(set, &nothing) {
-            let mut given = given.clone();
-            given.insert(name.to_owned(), value);
-            if let Ok(params) = accept(&given) {
+            if let Some(params) = vary(set, &nothing, &given, (name, value), &accept) {
                 self.binding(instance, &params, guessed, &unknown);
             }
         }
