@@ -72,12 +72,12 @@ pub(super) fn variations<'s>(
 }
 
 /// The effective parameters with one of them set. A rule may want another one with it: the first that helps will do.
-pub(super) fn vary<E>(
+pub(super) fn vary<E, F: Fn(&Map<String, Value>) -> Result<Value, E>>(
     set: &ParameterSet,
     fixed: &Map<String, Value>,
     given: &Map<String, Value>,
     (name, value): (&str, Value),
-    accept: &dyn Fn(&Map<String, Value>) -> Result<Value, E>,
+    accept: &F,
 ) -> Option<Value> {
     let mut given = given.clone();
     given.insert(name.to_owned(), value);
