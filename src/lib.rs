@@ -21,7 +21,19 @@
 //!
 //! `config` and `metrics` may be used by all.
 
+pub mod aws;
+pub mod broker;
 pub mod catalog;
 pub mod cli;
+pub mod config;
 pub mod driver;
+pub mod engine;
+pub mod http;
+pub mod metrics;
 pub mod osb;
+pub mod osb_client;
+pub mod policy;
+pub mod resource;
+pub mod store;
+pub mod telemetry;
+pub mod vault;

@@ -1,3 +1,7 @@
 //! Parses the command line and runs one role.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chandlery::cli::main()
+}

@@ -58,8 +58,8 @@ pub(super) fn parse(file: &str, source: &str, registry: &Registry) -> Result<(Re
 }
 
 /// Compiles what was accepted before, without the checks. Keys that are not known any more are passed over.
-pub(super) fn restore(source: &str, registry: &Registry) -> Result<Revision, Problems> {
-    let (located, problems) = Located::parse("revision", source);
+pub(super) fn restore(file: &str, source: &str, registry: &Registry) -> Result<Revision, Problems> {
+    let (located, problems) = Located::parse(file, source);
     let mut problems = Problems(problems);
     let Some(located) = located else { return Err(problems) };
     let (value, _) = format::check(&located, &mut Vec::new());
@@ -146,6 +146,7 @@ fn compile(mut offering: Offering, source: &str, registry: &Registry, errors: &m
             .map(|url| Tree::compile(&Value::from(url.as_str()), "/instance/dashboard_url", errors)),
         labels: map(&offering.instance.labels, "/instance/labels", errors),
         attributes: map(&offering.instance.attributes, "/instance/attributes", errors),
+        provides: map(&offering.instance.provides, "/instance/provides", errors),
         binding: offering.binding.as_ref().map(|section| CompiledBinding::compile(section, errors)),
         offering,
     };

@@ -32,6 +32,8 @@ pub(super) struct Compiled {
     pub naming: Naming,
     pub usual_create: Duration,
     pub usual_delete: Duration,
+    /// The properties that can change in place.
+    pub mutable: BTreeSet<String>,
     /// The outputs of its kind, and whether each is secret.
     pub outputs: BTreeMap<String, bool>,
 }
@@ -78,6 +80,7 @@ impl Compiled {
             naming: kind.map_or(ANY_NAME, |kind| kind.naming),
             usual_create: kind.map_or(Duration::ZERO, |kind| kind.usual_create),
             usual_delete: kind.map_or(Duration::ZERO, |kind| kind.usual_delete),
+            mutable: kind.iter().flat_map(|kind| kind.mutable).map(|property| (*property).to_owned()).collect(),
             outputs: kind
                 .map(|kind| kind.outputs.iter().map(|o| (o.name.to_owned(), o.secret)).collect())
                 .unwrap_or_default(),

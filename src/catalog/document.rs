@@ -215,6 +215,9 @@ pub struct InstanceSection {
     /// Attributes of the instance: may use outputs.
     #[serde(default)]
     pub attributes: Map<String, Value>,
+    /// What other instances of the same owner may refer to, by sort of `reference`: may use outputs.
+    #[serde(default)]
+    pub provides: Map<String, Value>,
 }
 
 /// What a binding makes and hands out.

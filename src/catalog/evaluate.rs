@@ -121,6 +121,31 @@ impl Revision {
         texts(value, pointer)
     }
 
+    /// What an instance provides to others of the same owner that refer to it as that sort of thing.
+    pub fn provides(&self, reference: &str, names: &Names, outputs: &OutputMap) -> Result<Option<Value>, EvalError> {
+        let pointer = "/instance/provides";
+        let view = self.output_view(Scope::Instance, &self.provides, names, outputs)?;
+        let value = self.provides.evaluate(&view).map_err(|failure| EvalError::below(pointer, failure))?.value;
+        Ok(value.get(reference).cloned())
+    }
+
+    /// The properties of a resource that differ between two desired states and cannot change in place. `before` is as a
+    /// row holds it, secrets taken out: what is secret in either is not compared.
+    pub fn frozen_changes(&self, key: &str, before: &Value, wanted: &Evaluated) -> Vec<String> {
+        let name = key.split_once('[').map_or(key, |(name, _)| name);
+        let Some(resource) = self.resources.get(name) else { return Vec::new() };
+        let secret = |property: &str| wanted.secrets.iter().any(|pointer| pointer.split('/').nth(1) == Some(property));
+        let (Some(before), Some(after)) = (before.as_object(), wanted.value.as_object()) else { return Vec::new() };
+        let mut changed: Vec<String> = (before.keys().chain(after.keys()))
+            .filter(|property| before.get(*property) != after.get(*property) && !secret(property))
+            .filter(|property| !resource.mutable.contains(*property))
+            .cloned()
+            .collect();
+        changed.sort();
+        changed.dedup();
+        changed
+    }
+
     /// Static names, and `RESOURCE.name`.
     fn told(&self, tree: &Tree, pointer: &str, names: &Names) -> Result<Value, EvalError> {
         let mut view = self.static_view(Scope::Instance, names);

@@ -17,6 +17,8 @@ mod evaluate;
 mod expression;
 mod format;
 mod functions;
+mod given;
+pub mod identity;
 #[cfg(test)]
 mod laws;
 mod located;
@@ -32,6 +34,7 @@ mod schema;
 mod scope;
 mod secrecy;
 mod served;
+mod shelf;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -48,6 +51,7 @@ pub use document::{DeletionWithBindings, Maintenance, Offering, Parameter, PlanD
 pub use evaluate::EvalError;
 pub use format::json_schema;
 pub use functions::{FILTERS, FUNCTIONS, TESTS};
+pub use given::Given;
 pub use lock::Lock;
 pub use parameters::Refusal;
 pub use phrase::{phrase, plain};
@@ -57,4 +61,5 @@ pub use resources::Spec;
 pub use revision::Revision;
 pub use schema::Verb;
 pub use scope::{Names, OutputMap, Scope};
+pub use shelf::Shelf;
 pub use tree::Evaluated;

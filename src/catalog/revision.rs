@@ -38,6 +38,7 @@ pub struct Revision {
     pub(super) dashboard_url: Option<Tree>,
     pub(super) labels: Tree,
     pub(super) attributes: Tree,
+    pub(super) provides: Tree,
     pub(super) binding: Option<CompiledBinding>,
 }
 
@@ -49,8 +50,8 @@ impl Revision {
 
     /// Compiles a revision that was accepted before. It is not checked again: a later version of this program may ask more of new
     /// files than it asked then, and instances of the old one must stay manageable.
-    pub fn restore(source: &str, registry: &Registry) -> Result<Self, Problems> {
-        build::restore(source, registry)
+    pub fn restore(file: &str, source: &str, registry: &Registry) -> Result<Self, Problems> {
+        build::restore(file, source, registry)
     }
 
     /// The OSB service id.

@@ -72,7 +72,11 @@ pub(super) fn mark(revision: &mut Revision) {
     }
     let mut trees: Vec<(&mut Tree, &Secrets)> = Vec::new();
     trees.extend(revision.dashboard_url.as_mut().map(|tree| (tree, &instance)));
-    trees.extend([(&mut revision.labels, &instance), (&mut revision.attributes, &instance)]);
+    trees.extend([
+        (&mut revision.labels, &instance),
+        (&mut revision.attributes, &instance),
+        (&mut revision.provides, &instance),
+    ]);
     trees.extend(revision.rules.iter_mut().map(|rule| (&mut rule.message, &instance)));
     trees.extend(revision.bind_rules.iter_mut().map(|rule| (&mut rule.message, &binding)));
     for (tree, secrets) in trees {

@@ -212,7 +212,7 @@ fn an_accepted_revision_is_restored_without_the_checks() {
         .replace("tags: [queue]", "former_key: 1")
         .replace("kind: test/group", "kind: test/former");
     assert!(Revision::parse("q.yaml", &source, &registry).is_err());
-    let revision = Revision::restore(&source, &registry).unwrap();
+    let revision = Revision::restore("q.yaml", &source, &registry).unwrap();
     assert_eq!(revision.name(), "test-queue");
     assert_ne!(revision.digest, queue().digest);
     let is_shared = |_: &(dyn Send + Sync)| ();

@@ -1,3 +1,72 @@
-//! The roles of the binary, one file per verb.
+//! The command line: one file per verb, and the one place where roles are wired.
+
+mod registry;
+mod reload;
+mod serve;
+mod setup;
 
 pub mod catalog;
+pub mod keys;
+pub mod migrate;
+pub mod policy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// An Open Service Broker for AWS.
+#[derive(Debug, Parser)]
+#[command(name = "chandlery", version, about, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve the Open Service Broker API and drive operations.
+    Serve(Box<Config>),
+    /// Bring the database to this version's schema.
+    Migrate(migrate::Arguments),
+    /// Check the administrator's file, print its JSON Schema, or hash a credential for it.
+    #[command(subcommand)]
+    Policy(policy::Verb),
+    /// Make a master key; list and rotate the ring keys that it wraps.
+    #[command(subcommand)]
+    Keys(keys::Verb),
+}
+
+/// Runs the program. Whatever goes wrong is one line (or a line for each problem) on standard error.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match runtime() {
+        Ok(runtime) => runtime.block_on(run(arguments.verb)),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chandlery: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    // One TLS provider for the whole process, chosen before anything asks for the default.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        anyhow::bail!("a TLS provider is installed already");
+    }
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+async fn run(verb: Verb) -> anyhow::Result<()> {
+    match verb {
+        Verb::Serve(config) => serve::run(*config).await,
+        Verb::Migrate(arguments) => migrate::run(arguments).await,
+        Verb::Policy(verb) => policy::run(verb, &mut std::io::stdout()),
+        Verb::Keys(verb) => keys::run(verb, &mut std::io::stdout()).await,
+    }
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::binding_parts::{BindResource, BindingMetadata, Endpoint, VolumeMount};
-use super::decode::{Request, present};
+use super::decode::{Request, present, storable};
 use super::wire::{self, ForVersion};
 use super::{ApiVersion, BindingId, Context, Credentials, Error, Parameters, PlanId, ServiceId};
 
@@ -56,6 +56,11 @@ impl Request for BindRequest {
         if !rotates || self.plan_id.is_some() {
             present("plan_id", self.plan_id.as_ref().map_or("", PlanId::as_str))?;
         }
+        if let Some(app) = self.app_guid.as_ref().filter(|app| !app.is_empty()) {
+            present("app_guid", app)?;
+        }
+        storable("context", &self.context.0)?;
+        storable("bind_resource", &self.bind_resource.0)?;
         self.bind_resource.check()
     }
 }

@@ -2,8 +2,9 @@
 //! (a value may be a secret).
 
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use super::Error;
+use super::{Error, wire};
 
 /// The body of a request: read leniently, then checked.
 pub trait Request: DeserializeOwned {
@@ -27,9 +28,20 @@ pub fn decode<T: Request>(body: &[u8]) -> Result<T, Error> {
     Ok(request)
 }
 
-/// A mandatory text must be there and must not be empty.
+/// A mandatory text must be there, must not be empty, and must be storable.
 pub(super) fn present(name: &str, text: &str) -> Result<(), Error> {
-    if text.is_empty() { Err(Error::bad_request(format!("{name} is missing"))) } else { Ok(()) }
+    if text.is_empty() {
+        return Err(Error::bad_request(format!("{name} is missing")));
+    }
+    if text.contains('\0') {
+        return Err(Error::bad_request(format!("{name} holds a NUL character")));
+    }
+    Ok(())
+}
+
+/// An object that is kept as it came must be storable.
+pub(super) fn storable(name: &str, object: &Map<String, Value>) -> Result<(), Error> {
+    if wire::holds_nul(object) { Err(Error::bad_request(format!("{name} holds a NUL character"))) } else { Ok(()) }
 }
 
 /// What is wrong and where. Serde's own message quotes the value it met in front of `, expected `; what stands behind
@@ -90,6 +102,12 @@ mod tests {
             (r#"{"service_id":"s","service_id":"t"}"#, "the body holds a duplicate field `service_id`"),
         ] {
             assert_eq!(refusal::<UpdateRequest>(body), text);
+        }
+        for (field, body) in [
+            ("service_id", r#"{"service_id":"a\u0000"}"#),
+            ("context", r#"{"service_id":"s","context":{"a":[{"b":"\u0000"}]}}"#),
+        ] {
+            assert_eq!(refusal::<UpdateRequest>(body), format!("{field} holds a NUL character"));
         }
         assert_eq!(refusal::<BindRequest>(r#"{"bind_resource":["hunter2"]}"#), "bind_resource must be an object");
     }

@@ -15,10 +15,7 @@ pub enum Error {
     /// 404: no such route, instance or binding.
     NotFound(String),
     /// 405: the path exists, the method does not.
-    MethodNotAllowed {
-        /// The methods that do.
-        allow: &'static str,
-    },
+    MethodNotAllowed,
     /// 408: the request did not arrive in time. Nothing has happened.
     RequestTimeout,
     /// 409: the id is in use for something with other attributes.
@@ -109,7 +106,7 @@ impl Error {
             Self::BadRequest(_) => 400,
             Self::Unauthorized => 401,
             Self::NotFound(_) => 404,
-            Self::MethodNotAllowed { .. } => 405,
+            Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::Conflict(_) => 409,
             Self::Gone => 410,
@@ -149,9 +146,7 @@ impl Error {
             | Self::ServiceUnavailable { sentence, .. } => sentence,
             Self::PreconditionFailed(sentence) => sentence.as_ref(),
             Self::Unauthorized => "the credentials are missing or wrong",
-            Self::MethodNotAllowed { allow } => {
-                return Cow::Owned(format!("this path does not know the method; it knows {allow}"));
-            }
+            Self::MethodNotAllowed => "this path does not know the method; the header Allow lists those it knows",
             Self::RequestTimeout => "the request did not arrive in time; nothing was changed",
             Self::Gone => "it does not exist (any more)",
             Self::PayloadTooLarge { limit } => {

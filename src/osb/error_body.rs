@@ -57,7 +57,7 @@ mod tests {
             Error::bad_request("service_id is missing"),
             Error::Unauthorized,
             Error::not_found("no such instance"),
-            Error::MethodNotAllowed { allow: "GET" },
+            Error::MethodNotAllowed,
             Error::RequestTimeout,
             Error::conflict("in use"),
             Error::Gone,
@@ -81,7 +81,7 @@ mod tests {
         400 {"description":"service_id is missing"}
         401 {"description":"the credentials are missing or wrong"}
         404 {"description":"no such instance"}
-        405 {"description":"this path does not know the method; it knows GET"}
+        405 {"description":"this path does not know the method; the header Allow lists those it knows"}
         408 {"description":"the request did not arrive in time; nothing was changed"}
         409 {"description":"in use"}
         410 {"description":"it does not exist (any more)"}

@@ -33,6 +33,9 @@ impl OriginatingIdentity {
         let decoded =
             STANDARD.decode(encoded).or_else(|_| URL_SAFE.decode(encoded)).map_err(|_| "its value is not base64")?;
         let value = serde_json::from_slice(&decoded).map_err(|_| "its value is not a JSON object in base64")?;
+        if wire::holds_nul(&value) {
+            return Err("it holds a NUL character");
+        }
         Ok(Self { platform: platform.to_owned(), value })
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::decode::{Request, present};
+use super::decode::{Request, present, storable};
 use super::wire::{self, ForVersion};
 use super::{ApiVersion, Context, Error, MaintenanceInfo, Parameters, PlanId, ServiceId, maintenance};
 
@@ -39,7 +39,8 @@ impl Request for ProvisionRequest {
         present("service_id", self.service_id.as_str())?;
         present("plan_id", self.plan_id.as_str())?;
         present("organization_guid", &self.organization_guid)?;
-        present("space_guid", &self.space_guid)
+        present("space_guid", &self.space_guid)?;
+        storable("context", &self.context.0)
     }
 }
 
@@ -71,9 +72,11 @@ impl Request for UpdateRequest {
     fn check(&self) -> Result<(), Error> {
         present("service_id", self.service_id.as_str())?;
         match &self.plan_id {
-            Some(plan) if plan.is_empty() => Err(Error::bad_request("plan_id is empty")),
-            _ => Ok(()),
+            Some(plan) if plan.is_empty() => return Err(Error::bad_request("plan_id is empty")),
+            Some(plan) => present("plan_id", plan.as_str())?,
+            None => {}
         }
+        storable("context", &self.context.0)
     }
 }
 

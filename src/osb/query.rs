@@ -60,8 +60,8 @@ impl FetchQuery {
     /// Reads the raw query.
     pub fn parse(query: Option<&str>) -> Self {
         Self {
-            service_id: value(query, "service_id").map(|text| ServiceId::new(text)),
-            plan_id: value(query, "plan_id").map(|text| PlanId::new(text)),
+            service_id: value(query, "service_id").map(ServiceId::new),
+            plan_id: value(query, "plan_id").map(PlanId::new),
         }
     }
 }

@@ -47,3 +47,16 @@ pub fn is_off(flag: &bool) -> bool {
 pub fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
+
+/// Whether a name or a text anywhere in it holds a NUL, which PostgreSQL's text and JSON cannot keep.
+pub fn holds_nul(object: &Map<String, Value>) -> bool {
+    fn in_value(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(in_value),
+            Value::Object(object) => holds_nul(object),
+            _ => false,
+        }
+    }
+    object.iter().any(|(name, value)| name.contains('\0') || in_value(value))
+}

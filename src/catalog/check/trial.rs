@@ -59,8 +59,12 @@ impl<'r> Trial<'r> {
         }
         let told = revision.dashboard_url(&names).err().or_else(|| revision.labels(&names).err());
         told.into_iter().for_each(|error| self.tell_error(error));
-        if let Ok(view) = revision.output_view(Scope::Instance, &revision.attributes, &names, &outputs) {
-            self.observe(&revision.attributes, &view, "/instance/attributes", &pretended);
+        for (pointer, tree) in
+            [("/instance/attributes", &revision.attributes), ("/instance/provides", &revision.provides)]
+        {
+            if let Ok(view) = revision.output_view(Scope::Instance, tree, &names, &outputs) {
+                self.observe(tree, &view, pointer, &pretended);
+            }
         }
     }
 

@@ -1,0 +1,71 @@
+# Two commands do all the set-up on a fresh machine: make demo, make test.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+# Builds use the committed .sqlx/, whatever DATABASE_URL is set to.
+export SQLX_OFFLINE ?= true
+
+WORLD := python3 tests/world --with-parent
+PHASE := $(WORLD) phase
+SUITE := $(WORLD) test -- cargo test --locked --quiet
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help build demo dev run test test-full lint bench sqlx psql fmt docs deny setup setup-lint checks probes queries
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+build: setup  ## the broker, optimised: target/release/chandlery
+	@cargo build --locked --release
+
+demo: setup  ## the main job from end to end, then a broker to try (ONCE=1: ends after the walk)
+	@$(WORLD) demo
+
+dev: setup  ## PostgreSQL, AWS stand-in and broker; prints one line of JSON when ready; Ctrl-C ends it
+	@$(WORLD) dev
+
+run: setup  ## a broker on your own DATABASE_URL and AWS account
+	@$(WORLD) run
+
+test: checks  ## everything that must pass before a change lands (a sample of the crash test)
+	@$(PHASE) "tests" -- $(SUITE)
+
+test-full: export CHANDLERY_TEST_FULL = 1
+test-full: checks  ## as test, with the crash test at every point of every offering
+	@$(PHASE) "tests, in full" -- $(SUITE)
+
+lint: setup-lint  ## format and clippy
+	@$(PHASE) "format" -- cargo fmt --check
+	@$(PHASE) "clippy" -- cargo clippy --locked --all-targets --quiet -- -D warnings
+
+deny: setup  ## licences, bans, sources and advisories of the dependencies
+	@$(PHASE) "dependencies" -- $(WORLD) deny
+
+bench: setup  ## requests a second, latencies, memory, as ratios (release build); written as JSON
+	@$(WORLD) bench $(ARGS)
+
+sqlx: setup  ## write .sqlx/ anew after a change to a query or a migration
+	@$(WORLD) sqlx
+
+psql: setup  ## psql on a fresh database with our tables
+	@$(WORLD) psql
+
+fmt: setup-lint  ## format the sources
+	@cargo fmt
+
+docs: setup  ## the crate's documentation: target/doc
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# The quick ones come first, so that most mistakes are known within minutes.
+checks: setup-lint probes lint deny queries
+
+queries: setup
+	@$(PHASE) "queries" -- $(WORLD) sqlx --check
+
+probes: setup
+	@$(PHASE) "probes of the AWS stand-in" -- $(WORLD) python -m unittest discover -s tests/aws/probes
+
+setup:
+	@$(WORLD) setup
+
+setup-lint:
+	@$(WORLD) setup lint

@@ -1,0 +1,251 @@
+//! `PUT /v2/service_instances/:instance_id/service_bindings/:binding_id`, rotation included.
+
+use serde_json::Value;
+
+use super::order::{Ordered, placement};
+use super::parameters::{Owner, refused};
+use super::{Broker, Caller, Outcome, broken};
+use crate::catalog::{Given, Verb};
+use crate::osb::{Aftermath, BindRequest, BindingId, BindingResponse, Context, Error, InstanceId, OperationId, Uid};
+use crate::policy::Terms;
+use crate::store::binding::Binding;
+use crate::store::instance::Instance;
+use crate::store::operation::{NewOperation, Operation};
+use crate::store::{self, Lane, OperationKind, OperationState, PgConnection, Phase, State, place};
+
+use super::wait::failed_operation;
+
+impl Broker {
+    /// Binds. Checks in the order of the specification's checkers: ids, the instance, what exists, plan, bindable,
+    /// parameters. Without `accepts_incomplete` the request waits for the end.
+    pub async fn bind(
+        &self,
+        caller: &Caller,
+        instance: &InstanceId,
+        id: &BindingId,
+        request: BindRequest,
+        accepts_incomplete: bool,
+    ) -> Result<Outcome<BindingResponse>, Error> {
+        if let (Some(service), Some(plan)) = (&request.service_id, &request.plan_id) {
+            self.check_ids(caller, instance, service, plan).await?;
+        }
+        let ended = self.0.parts.wake.subscribe();
+        let mut transaction = self.pool().begin().await.map_err(store::Error::from)?;
+        let Some(instance) = store::instance::share(&mut transaction, &caller.platform, instance).await? else {
+            return Err(Error::not_found("There is no instance with this id."));
+        };
+        let lane = if accepts_incomplete { Lane::Async } else { Lane::Sync };
+        let existing = store::binding::lock(&mut transaction, instance.uid, id).await?;
+        let operation = match existing {
+            None => self.new_bind(caller, &mut transaction, &instance, id, &request, lane).await?,
+            Some(existing) => match self.rebound(&mut transaction, &existing, &request).await? {
+                Rebound::Answer(outcome) => return Ok(outcome),
+                Rebound::Join(operation) => operation,
+                Rebound::Anew => {
+                    store::binding::set_state(&mut *transaction, existing.uid, State::Deleted).await?;
+                    self.new_bind(caller, &mut transaction, &instance, id, &request, lane).await?
+                }
+            },
+        };
+        match transaction.commit().await.map_err(store::Error::from) {
+            // Two requests with one id raced, and this one lost: the platform's next try joins the winner.
+            Err(error) if error.constraint() == Some("binding_id_key") => return Err(Error::ConcurrencyError),
+            other => other?,
+        }
+        self.accepted(OperationKind::Bind, &instance.offering);
+        if accepts_incomplete {
+            return Ok(Outcome::Accepted(BindingResponse::in_progress(operation.to_string())));
+        }
+        let operation = self.ended(operation, ended).await?;
+        match operation.state {
+            OperationState::Succeeded => {
+                let binding = store::binding::by_uid(self.pool(), operation.owner).await?;
+                let binding = binding.filter(|binding| binding.state == State::Ready).ok_or(Error::ConcurrencyError)?;
+                Ok(Outcome::Created(self.answer(&binding)?))
+            }
+            _ => Err(failed_operation(operation)),
+        }
+    }
+
+    /// Ids that no catalog has are refused before anything is looked up; an instance's own are fine after they have left it.
+    async fn check_ids(
+        &self,
+        caller: &Caller,
+        instance: &InstanceId,
+        service: &crate::osb::ServiceId,
+        plan: &crate::osb::PlanId,
+    ) -> Result<(), Error> {
+        let Err(refusal) = self.orderable(caller, service, plan).await else { return Ok(()) };
+        match store::instance::find(self.pool(), &caller.platform, instance).await? {
+            Some(known) if known.service_id == *service && known.plan_id == *plan => Ok(()),
+            _ => Err(refusal),
+        }
+    }
+
+    /// What a bind whose id is in use leads to.
+    async fn rebound(
+        &self,
+        db: &mut PgConnection,
+        existing: &Binding,
+        request: &BindRequest,
+    ) -> Result<Rebound, Error> {
+        let live = store::operation::live(&mut *db, existing.uid).await?;
+        match (existing.state, &live) {
+            (State::Failed, None) => {
+                let left = store::resource::of_owner(&mut *db, existing.uid).await?;
+                return if left.is_empty() { Ok(Rebound::Anew) } else { Err(Error::ConcurrencyError) };
+            }
+            (State::Failed | State::Deleting, _) | (_, Some(Operation { phase: Phase::Undo, .. })) => {
+                return Err(Error::ConcurrencyError);
+            }
+            _ => {}
+        }
+        if !self.is_same_bind(existing, request)? {
+            return Err(Error::conflict("A binding with this id exists, with other attributes."));
+        }
+        match live {
+            Some(Operation { kind: OperationKind::Bind, id, .. }) => Ok(Rebound::Join(id)),
+            _ => Ok(Rebound::Answer(Outcome::Exists(self.answer(existing)?))),
+        }
+    }
+
+    async fn new_bind(
+        &self,
+        caller: &Caller,
+        db: &mut PgConnection,
+        instance: &Instance,
+        id: &BindingId,
+        request: &BindRequest,
+        lane: Lane,
+    ) -> Result<OperationId, Error> {
+        let ordered = self.plan_of(instance).await?;
+        let plan = ordered.plan()?;
+        let is_other = |asked: Option<&str>, own: &str| asked.is_some_and(|asked| asked != own);
+        if is_other(request.service_id.as_ref().map(|id| id.as_str()), instance.service_id.as_str())
+            || is_other(request.plan_id.as_ref().map(|id| id.as_str()), instance.plan_id.as_str())
+        {
+            return Err(Error::bad_request("service_id and plan_id are not the instance's."));
+        }
+        if !ordered.revision.bindable() {
+            return Err(Error::bad_request("Instances of this plan cannot be bound."));
+        }
+        match instance.state {
+            State::Ready => {}
+            State::Failed => return Err(Error::unprocessable("The instance was never made, so it cannot be bound.")),
+            _ => return Err(Error::ConcurrencyError),
+        }
+        let live = store::operation::live(&mut *db, instance.uid).await?;
+        if live.is_some_and(|live| live.kind != OperationKind::Refresh) {
+            return Err(Error::ConcurrencyError);
+        }
+
+        let predecessor = self.predecessor(db, instance, &ordered, request).await?;
+        let mut given = Given { given: request.parameters.0.clone(), ..Given::default() };
+        let mut app_guid = request.app().map(str::to_owned);
+        let mut route = request.bind_resource.route().map(str::to_owned);
+        if let Some(before) = &predecessor {
+            // Platforms do not keep what they sent, so a rotation inherits what it does not say.
+            if given.given.is_empty() {
+                given.given = self.open(&place::binding_parameters(before.uid), &before.parameters)?.given;
+            }
+            app_guid = app_guid.or_else(|| before.app_guid.clone());
+            route = route.or_else(|| before.route.clone());
+        }
+        let terms = self.terms_of(caller, instance, &ordered, request)?;
+        if let Some(most) = terms.bindings_per_instance
+            && store::binding::count(&mut *db, instance.uid).await? >= i64::from(most)
+        {
+            return Err(Error::Unprocessable {
+                code: Some("QuotaExceeded"),
+                sentence: format!(
+                    "The limit of {most} bindings of an instance is reached: unbind one that is not needed."
+                ),
+                aftermath: Aftermath::Unsaid,
+            });
+        }
+        let owner = Owner { platform: &caller.platform, organization: &instance.organization, space: &instance.space };
+        self.resolve(&ordered.revision, Verb::Bind, &mut given, &terms, &owner).await?;
+        // Forced values are the instance's parameters'; a binding's have names of their own.
+        let names = self.names_of(instance, &ordered)?;
+        ordered
+            .revision
+            .accept(plan, Verb::Bind, &given.values(), &given.forced, &names.params)
+            .map_err(|refusals| refused(&refusals))?;
+
+        let uid = Uid::random();
+        let binding = Binding {
+            uid,
+            instance: instance.uid,
+            id: id.clone(),
+            service_id: instance.service_id.clone(),
+            plan_id: instance.plan_id.clone(),
+            revision: instance.revision.clone(),
+            context: Value::Object(request.context.0.clone()),
+            app_guid,
+            route,
+            predecessor: predecessor.map(|before| before.id.to_string()),
+            parameters: self.seal(&place::binding_parameters(uid), &given)?,
+            answer: None,
+            state: State::Creating,
+        };
+        let operation = NewOperation {
+            id: OperationId::random(),
+            description: "accepted; the binding is made in a moment",
+            actor: caller.actor(),
+            lasts: ordered.revision.maximum_polling_duration(plan),
+        };
+        match store::binding::insert(&mut *db, &binding, lane, &operation).await {
+            Err(error) if error.constraint() == Some("binding_id_key") => Err(Error::ConcurrencyError),
+            other => Ok(other.map(|()| operation.id)?),
+        }
+    }
+
+    /// The binding that this one takes over from.
+    async fn predecessor(
+        &self,
+        db: &mut PgConnection,
+        instance: &Instance,
+        ordered: &Ordered,
+        request: &BindRequest,
+    ) -> Result<Option<Binding>, Error> {
+        let Some(id) = &request.predecessor_binding_id else { return Ok(None) };
+        if !ordered.plan()?.document().binding_rotatable {
+            return Err(Error::bad_request("Bindings of this plan cannot be rotated."));
+        }
+        let before = store::binding::lock(&mut *db, instance.uid, id).await?;
+        match before.filter(|binding| binding.state == State::Ready) {
+            Some(before) => Ok(Some(before)),
+            None => {
+                Err(Error::bad_request("predecessor_binding_id names no binding of this instance that is in force."))
+            }
+        }
+    }
+
+    fn terms_of(
+        &self,
+        caller: &Caller,
+        instance: &Instance,
+        ordered: &Ordered,
+        request: &BindRequest,
+    ) -> Result<Terms, Error> {
+        let stored = match &instance.context {
+            Value::Object(map) => Context(map.clone()),
+            _ => Context::default(),
+        };
+        let context = if request.context.namespace().is_some() { &request.context } else { &stored };
+        let order = placement(&caller.platform, &instance.organization, &instance.space, context, ordered)?;
+        let target = instance.target.get("name").and_then(Value::as_str);
+        let target = target.ok_or_else(|| broken("an instance's target has no name", &instance.uid))?;
+        Ok(self.policy().terms(&order, target))
+    }
+}
+
+/// What a bind whose id is in use leads to.
+enum Rebound {
+    /// It is there.
+    Answer(Outcome<BindingResponse>),
+    /// The same one is being made.
+    Join(OperationId),
+    /// The one before failed and left nothing.
+    Anew,
+}

@@ -1,0 +1,74 @@
+//! `GET /v2/catalog`: rendered once for each platform and version, then served as bytes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{PoisonError, RwLock};
+
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+
+use super::{Broker, Caller, CatalogPage};
+use crate::catalog::Catalog;
+use crate::osb::{self, ApiVersion, ForVersion, PlatformName};
+use crate::store;
+use crate::store::revision::NewRevision;
+
+/// The rendered pages, until catalog or policy change.
+#[derive(Default)]
+pub(super) struct Pages(RwLock<HashMap<(PlatformName, ApiVersion), CatalogPage>>);
+
+impl Pages {
+    pub fn clear(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Why a catalog could not be published. The one before goes on being served.
+#[derive(Debug, thiserror::Error)]
+#[error("the catalog's revisions could not be recorded")]
+pub struct PublishError(#[from] store::Error);
+
+impl Broker {
+    /// The catalog as the caller's platform sees it.
+    pub fn catalog(&self, caller: &Caller) -> Result<CatalogPage, osb::Error> {
+        let key = (caller.platform.clone(), caller.version.effective());
+        let pages = &self.0.pages.0;
+        if let Some(page) = pages.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(page.clone());
+        }
+        let policy = self.policy();
+        let catalog = self.shelf().current();
+        let services = catalog.offerings().iter().filter(|offering| policy.visible(key.0.as_str(), offering.name()));
+        let served = osb::Catalog { services: services.map(|offering| offering.served()).collect() }.for_version(key.1);
+        let body =
+            serde_json::to_vec(&served).map_err(|error| super::broken("the catalog cannot be written", &error))?;
+        let etag = format!("\"{}\"", &HEXLOWER.encode(digest::digest(&digest::SHA256, &body).as_ref())[..32]);
+        let page = CatalogPage { body: Bytes::from(body), etag, last_modified: jiff::Timestamp::now() };
+        pages.write().unwrap_or_else(PoisonError::into_inner).insert(key, page.clone());
+        Ok(page)
+    }
+
+    /// Serves another catalog from now on: its revisions are recorded first, so that every replica can run by them; those
+    /// it replaces are retired, so that no replica takes new orders by them.
+    pub async fn publish(&self, catalog: Catalog) -> Result<(), PublishError> {
+        for revision in catalog.offerings() {
+            let plan_ids: Vec<String> = revision.plans().iter().map(|plan| plan.id().to_string()).collect();
+            let new = NewRevision {
+                digest: &revision.digest,
+                service_id: revision.service_id(),
+                plan_ids: &plan_ids,
+                name: revision.name(),
+                source: &revision.source,
+            };
+            store::revision::accept(self.pool(), &new).await?;
+        }
+        let before = self.shelf().current();
+        self.shelf().replace(catalog.clone());
+        self.0.pages.clear();
+        let now: BTreeSet<&str> = catalog.offerings().iter().map(|revision| revision.digest.as_str()).collect();
+        for gone in before.offerings().iter().filter(|revision| !now.contains(revision.digest.as_str())) {
+            store::revision::retire(self.pool(), &gone.digest).await?;
+        }
+        Ok(())
+    }
+}

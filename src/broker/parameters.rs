@@ -1,0 +1,104 @@
+//! A request's parameters: references resolved, sealed for their row.
+
+use serde_json::{Map, Value};
+
+use super::{Broker, broken};
+use crate::catalog::{Given, Refusal, Revision, Verb};
+use crate::osb::{Error, InstanceId, PlatformName};
+use crate::policy::Terms;
+use crate::store::{self, ResourceState};
+use crate::vault::{Place, Sealed};
+
+/// The user's parameter that chooses a target, where the administrator lets them. It is no offering's own.
+const TARGET: &str = "target";
+
+/// Whose instances a reference may name.
+pub(super) struct Owner<'a> {
+    pub platform: &'a PlatformName,
+    pub organization: &'a str,
+    pub space: &'a str,
+}
+
+/// Takes the chosen target out of a request's parameters, unless the offering has a parameter of that name.
+pub(super) fn take_target(revision: &Revision, parameters: &mut Map<String, Value>) -> Result<Option<String>, Error> {
+    if revision.offering().parameters.contains_key(TARGET) {
+        return Ok(None);
+    }
+    match parameters.remove(TARGET) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name)),
+        Some(_) => Err(Error::bad_request("target must be a string: the name of a target")),
+    }
+}
+
+/// All refusals in one sentence each.
+pub(super) fn refused(refusals: &[Refusal]) -> Error {
+    let sentences: Vec<&str> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
+    Error::bad_request(sentences.join(" "))
+}
+
+impl Broker {
+    /// Opens a `parameters` column.
+    pub(super) fn open(&self, place: &Place, sealed: &Sealed) -> Result<Given, Error> {
+        self.vault().unseal_json(place, sealed).map_err(|error| broken("stored parameters do not open", &error))
+    }
+
+    /// Seals for a `parameters` column.
+    pub(super) fn seal(&self, place: &Place, given: &Given) -> Result<Sealed, Error> {
+        self.vault().seal_json(place, given).map_err(|error| broken("parameters could not be sealed", &error))
+    }
+
+    /// Resolves the parameters that name an existing thing: an instance of the same owner, or something the administrator
+    /// allows. Nothing else, so that nobody borrows the broker's power.
+    pub(super) async fn resolve(
+        &self,
+        revision: &Revision,
+        verb: Verb,
+        given: &mut Given,
+        terms: &Terms,
+        owner: &Owner<'_>,
+    ) -> Result<(), Error> {
+        given.resolved.clear();
+        for (name, reference) in revision.references(verb) {
+            let Some(Value::String(value)) = given.given.get(name) else { continue };
+            if terms.allows(reference, value) {
+                continue;
+            }
+            let Some(provided) = self.provided(reference, value, owner).await? else {
+                return Err(Error::bad_request(format!(
+                    "{name} names no instance of yours that provides a {reference}, and nothing that the administrator allows."
+                )));
+            };
+            given.resolved.insert(name.to_owned(), provided);
+        }
+        Ok(())
+    }
+
+    /// What an instance of the same owner provides for references of that sort.
+    async fn provided(&self, reference: &str, id: &str, owner: &Owner<'_>) -> Result<Option<Value>, Error> {
+        let found = store::instance::find(self.pool(), owner.platform, &InstanceId::from(id)).await?;
+        let same = |instance: &store::instance::Instance| {
+            instance.organization == owner.organization
+                && instance.space == owner.space
+                && instance.state == store::State::Ready
+        };
+        let Some(instance) = found.filter(same) else { return Ok(None) };
+        let ordered = self.plan_of(&instance).await?;
+        let names = self.names_of(&instance, &ordered)?;
+        let outputs = self.public_outputs(instance.uid).await?;
+        let provided = ordered.revision.provides(reference, &names, &outputs);
+        provided.map_err(|error| broken("what an instance provides cannot be evaluated", &error))
+    }
+
+    /// The outputs of an instance's ready resources, without the secret ones.
+    pub(super) async fn public_outputs(&self, owner: crate::osb::Uid) -> Result<crate::catalog::OutputMap, Error> {
+        let rows = store::resource::of_owner(self.pool(), owner).await?;
+        let ready = rows.into_iter().filter(|row| matches!(row.state, ResourceState::Ready | ResourceState::Updating));
+        Ok(ready
+            .filter_map(|row| match row.outputs {
+                Some(Value::Object(outputs)) => Some((row.key, outputs)),
+                _ => None,
+            })
+            .collect())
+    }
+}

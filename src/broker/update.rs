@@ -1,0 +1,286 @@
+//! `PATCH /v2/service_instances/:instance_id`.
+
+use serde_json::{Map, Value};
+
+use super::order::{Ordered, placement};
+use super::parameters::{Owner, refused, take_target};
+use super::provision::facts;
+use super::{Broker, Caller, Outcome, broken, named};
+use crate::catalog::{Given, Names, Scope, Verb};
+use crate::osb::{
+    Aftermath, Context, Error, InstanceId, InstanceMetadata, OperationId, PlanId, UpdateRequest, UpdateResponse,
+};
+use crate::store::instance::Instance;
+use crate::store::operation::{Change, NewOperation, Operation};
+use crate::store::{self, Lane, OperationKind, PgConnection, Phase, ResourceState, State, place};
+
+/// What an instance shall become.
+struct Aim {
+    ordered: Ordered,
+    given: Given,
+    params: Value,
+    maintenance_version: Option<String>,
+}
+
+impl Broker {
+    /// Changes an instance. Checks in the order of the specification's checkers: what exists, ids, an update that runs,
+    /// parameters, plan change, `maintenance_info`, `accepts_incomplete`.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: &InstanceId,
+        request: UpdateRequest,
+        accepts_incomplete: bool,
+    ) -> Result<Outcome<UpdateResponse>, Error> {
+        let mut transaction = self.pool().begin().await.map_err(store::Error::from)?;
+        let Some(instance) = store::instance::lock(&mut transaction, &caller.platform, id).await? else {
+            return Err(Error::not_found("There is no instance with this id."));
+        };
+        let current = self.plan_of(&instance).await?;
+        if request.service_id != instance.service_id {
+            return Err(Error::bad_request("service_id is not the instance's: an instance cannot change its service."));
+        }
+        let wanted = self.wanted_plan(caller, &instance, &current, &request).await?;
+        let stored = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
+
+        let live = store::operation::live(&mut *transaction, instance.uid).await?;
+        if let Some(live) = live {
+            return self.joined(&instance, &current, &request, &stored, &live);
+        }
+        match instance.state {
+            State::Ready => {}
+            State::Failed => {
+                return Err(Error::unprocessable_with(
+                    "The instance was never made; delete it and order it again.",
+                    Aftermath::Update { instance_usable: false, update_repeatable: false },
+                ));
+            }
+            _ => return Err(Error::ConcurrencyError),
+        }
+        if self.is_binding_busy(&mut transaction, &instance).await? {
+            return Err(Error::ConcurrencyError);
+        }
+
+        let now = self.names_of(&instance, &current)?;
+        let aim = self.aim(caller, &instance, &current, wanted, &request, stored.clone()).await?;
+        let context = Value::Object(request.context.0.clone());
+        let context = Some(context).filter(|context| !request.context.is_empty() && *context != instance.context);
+        let changes = aim.ordered.plan()?.id() != current.plan()?.id()
+            || aim.maintenance_version != instance.maintenance_version
+            || aim.params != now.params
+            || aim.given.given != stored.given;
+        if !changes {
+            if let Some(context) = &context {
+                store::instance::set_context(&mut *transaction, instance.uid, context).await?;
+                transaction.commit().await.map_err(store::Error::from)?;
+            }
+            return Ok(Outcome::Done(UpdateResponse::default()));
+        }
+        self.check_possible(&instance, &current, &now, &aim).await?;
+        if !accepts_incomplete {
+            return Err(Error::AsyncRequired);
+        }
+
+        let plan = aim.ordered.plan()?;
+        let operation = NewOperation {
+            id: OperationId::random(),
+            description: "accepted; the change begins in a moment",
+            actor: caller.actor(),
+            lasts: aim.ordered.revision.maximum_polling_duration(plan),
+        };
+        let change = Change {
+            plan_id: Some(plan.id().to_string()),
+            plan: Some(plan.name().to_owned()),
+            revision: Some(aim.ordered.revision.digest.clone()),
+            parameters: Some(self.seal(&place::operation_parameters(operation.id), &aim.given)?),
+            maintenance_version: aim.maintenance_version.clone(),
+            context,
+        };
+        let kind = OperationKind::Update;
+        store::operation::accept(&mut *transaction, instance.uid, kind, Lane::Async, &operation, &change).await?;
+        transaction.commit().await.map_err(store::Error::from)?;
+        self.accepted(kind, aim.ordered.revision.name());
+
+        let names = Names::of_instance(self.prefix(), &facts(&instance), plan, aim.params);
+        let bug = |error| broken("an instance's metadata cannot be evaluated", &error);
+        Ok(Outcome::Accepted(UpdateResponse {
+            dashboard_url: aim.ordered.revision.dashboard_url(&names).map_err(bug)?,
+            operation: named(operation.id),
+            metadata: InstanceMetadata {
+                labels: aim.ordered.revision.labels(&names).map_err(bug)?,
+                attributes: Map::new(),
+            },
+        }))
+    }
+
+    /// The plan and revision the request aims at. A change to the plan moves an instance to the current revision, and so
+    /// does an update where no other maintenance version would come with it: versions a user stays at stay.
+    async fn wanted_plan(
+        &self,
+        caller: &Caller,
+        instance: &Instance,
+        current: &Ordered,
+        request: &UpdateRequest,
+    ) -> Result<Ordered, Error> {
+        let plan_id = request.plan_id.clone().unwrap_or_else(|| instance.plan_id.clone());
+        let newest = self.orderable(caller, &instance.service_id, &plan_id).await;
+        if plan_id != instance.plan_id {
+            return newest;
+        }
+        let Ok(newest) = newest else { return Ok(current.clone()) };
+        let version = version_of(&newest)?;
+        let upgrades = request.maintenance_info.is_some();
+        Ok(if upgrades || version == instance.maintenance_version { newest } else { current.clone() })
+    }
+
+    /// The answer while another operation runs: the same update again joins it.
+    fn joined(
+        &self,
+        instance: &Instance,
+        current: &Ordered,
+        request: &UpdateRequest,
+        stored: &Given,
+        live: &Operation,
+    ) -> Result<Outcome<UpdateResponse>, Error> {
+        if live.kind != OperationKind::Update || live.phase == Phase::Undo {
+            return Err(Error::ConcurrencyError);
+        }
+        let aimed_plan = live.plan_id.as_deref().unwrap_or(instance.plan_id.as_str());
+        let plan = request.plan_id.as_ref().map_or(instance.plan_id.as_str(), PlanId::as_str);
+        let mut patch = request.parameters.0.clone();
+        take_target(&current.revision, &mut patch)?;
+        let merged = current.revision.merge(&stored.given, &patch);
+        let same_given = match &live.parameters {
+            Some(sealed) => self.open(&place::operation_parameters(live.id), sealed)?.given == merged,
+            None => stored.given == merged,
+        };
+        let version = request.maintenance_info.as_ref().map(|info| info.version.as_str());
+        let same_version = version.is_none() || version == live.maintenance_version.as_deref();
+        if plan != aimed_plan || !same_given || !same_version {
+            return Err(Error::ConcurrencyError);
+        }
+        Ok(Outcome::Accepted(UpdateResponse { operation: named(live.id), ..UpdateResponse::default() }))
+    }
+
+    async fn is_binding_busy(&self, db: &mut PgConnection, instance: &Instance) -> Result<bool, Error> {
+        for binding in store::binding::of_instance(&mut *db, instance.uid).await? {
+            if store::operation::live(&mut *db, binding.uid).await?.is_some_and(|live| live.kind == OperationKind::Bind)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn aim(
+        &self,
+        caller: &Caller,
+        instance: &Instance,
+        current: &Ordered,
+        wanted: Ordered,
+        request: &UpdateRequest,
+        mut given: Given,
+    ) -> Result<Aim, Error> {
+        let mut patch = request.parameters.0.clone();
+        let chosen = take_target(&wanted.revision, &mut patch)?;
+        let here = instance.target.get("name").and_then(Value::as_str).unwrap_or_default();
+        if chosen.is_some_and(|chosen| chosen != here) {
+            return Err(refusal("An instance cannot move to another target; order a new one there."));
+        }
+        given.given = wanted.revision.merge(&given.given, &patch);
+        let stored = match &instance.context {
+            Value::Object(map) => Context(map.clone()),
+            _ => Context::default(),
+        };
+        let context = if request.context.is_empty() { &stored } else { &request.context };
+        let order = placement(&caller.platform, &instance.organization, &instance.space, context, &wanted)?;
+        let terms = self.policy().terms(&order, here);
+        let owner = Owner { platform: &caller.platform, organization: &instance.organization, space: &instance.space };
+        self.resolve(&wanted.revision, Verb::Update, &mut given, &terms, &owner).await?;
+        // What cannot change after creation stays forced to what it was forced to then.
+        let parameters = &wanted.revision.offering().parameters;
+        let updatable = |name: &str| parameters.get(name).is_some_and(|parameter| parameter.updatable);
+        given.forced.retain(|name, _| !updatable(name));
+        given
+            .forced
+            .extend(terms.forced.iter().filter(|(name, _)| updatable(name)).map(|(k, v)| (k.clone(), v.clone())));
+
+        let plan = wanted.plan()?;
+        let params = wanted
+            .revision
+            .accept(plan, Verb::Update, &given.values(), &given.forced, &Value::Null)
+            .map_err(|refusals| refused(&refusals))?;
+        let from = current.plan()?;
+        if plan.id() != from.id() {
+            if let Some(deny) = terms.deny {
+                return Err(Error::bad_request(deny));
+            }
+            if !from.document().change_to.iter().any(|name| name == plan.name()) {
+                return Err(Error::Unprocessable {
+                    code: Some("PlanChangeNotSupported"),
+                    sentence: format!(
+                        "An instance of the plan {} cannot change to the plan {}.",
+                        from.name(),
+                        plan.name()
+                    ),
+                    aftermath: Aftermath::Update { instance_usable: true, update_repeatable: false },
+                });
+            }
+        }
+        let version = version_of(&wanted)?;
+        if request.maintenance_info.as_ref().is_some_and(|asked| Some(asked.version.as_str()) != version.as_deref()) {
+            return Err(Error::MaintenanceInfoConflict);
+        }
+        let stays = wanted.revision.digest == current.revision.digest && plan.id() == from.id();
+        let maintenance_version = if stays { instance.maintenance_version.clone() } else { version };
+        Ok(Aim { ordered: wanted, given, params, maintenance_version })
+    }
+
+    /// Refuses, before anything changes, what AWS cannot change in place.
+    async fn check_possible(
+        &self,
+        instance: &Instance,
+        current: &Ordered,
+        now: &Names,
+        aim: &Aim,
+    ) -> Result<(), Error> {
+        let (from, to) = (current.plan()?, aim.ordered.plan()?);
+        let refusals = aim.ordered.revision.immutable_changes(from, to, &now.params, &aim.params);
+        if !refusals.is_empty() {
+            let sentences: Vec<&str> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
+            return Err(refusal(&sentences.join(" ")));
+        }
+        let names = Names::of_instance(self.prefix(), &facts(instance), to, aim.params.clone());
+        let outputs = self.public_outputs(instance.uid).await?;
+        let bug = |error| broken("a change cannot be evaluated", &error);
+        let specs = aim.ordered.revision.resources(Scope::Instance, &names).map_err(bug)?;
+        for row in store::resource::of_owner(self.pool(), instance.uid).await? {
+            let (Some(desired), ResourceState::Ready) = (&row.desired, row.state) else { continue };
+            if !specs.iter().any(|spec| spec.key == row.key) {
+                continue;
+            }
+            // What depends on an output that does not exist yet is judged when its turn comes.
+            let Ok(wanted) = aim.ordered.revision.desired(Scope::Instance, &row.key, &names, &outputs) else {
+                continue;
+            };
+            let frozen = aim.ordered.revision.frozen_changes(&row.key, desired, &wanted);
+            if !frozen.is_empty() {
+                return Err(refusal(&format!(
+                    "This change would need another {}: {} cannot change after creation.",
+                    row.key.replace('_', " "),
+                    frozen.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn version_of(ordered: &Ordered) -> Result<Option<String>, Error> {
+    Ok(ordered.plan()?.document().maintenance.as_ref().map(|maintenance| maintenance.version.clone()))
+}
+
+fn refusal(sentence: &str) -> Error {
+    let aftermath = Aftermath::Update { instance_usable: true, update_repeatable: false };
+    Error::unprocessable_with(sentence, aftermath)
+}

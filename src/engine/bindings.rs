@@ -1,0 +1,111 @@
+//! An instance's bindings while the instance changes: they are unbound before it goes, and ensured again after it changed.
+
+use std::time::Duration;
+
+use super::Broken;
+use super::ends::{self, follow_up, succeeded};
+use super::subject::Blueprint;
+use super::turn::{Next, Turn};
+use crate::store::operation::Change;
+use crate::store::{self, Lane, OperationKind, OwnerKind, Phase, State, Step, place};
+
+/// How often a waiting instance looks at its bindings without being woken.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// The phase in which a removal begins: bindings have none of their own.
+pub(super) fn first_of_removal(turn: &Turn<'_>) -> (Phase, Step) {
+    match turn.subject.kind {
+        OwnerKind::Instance => (Phase::Bindings, Step::new("deleting", "deleting the instance")),
+        OwnerKind::Binding => (Phase::Forward, Step::new("deleting", "deleting the binding")),
+    }
+}
+
+/// Unbinds whatever is bound (a platform that forgot its bindings could never delete the instance otherwise).
+pub(super) async fn remove(turn: &mut Turn<'_>) -> Result<Next, Broken> {
+    let engine = turn.engine;
+    let bound = store::binding::of_instance(engine.pool(), turn.fence.owner).await?;
+    if bound.is_empty() {
+        return turn.enter((Phase::Forward, Step::new("deleting", "deleting the instance's resources"))).await;
+    }
+    let mut begun = false;
+    for binding in &bound {
+        let live = store::operation::live(engine.pool(), binding.uid).await?;
+        let leaving = live.is_some_and(|live| matches!(live.kind, OperationKind::Unbind | OperationKind::Cleanup));
+        if leaving {
+            continue;
+        }
+        let unbind = async {
+            let mut transaction = engine.pool().begin().await?;
+            store::operation::supersede(&mut *transaction, binding.uid).await?;
+            store::binding::set_state(&mut *transaction, binding.uid, State::Deleting).await?;
+            let new = follow_up("unbinding because the instance is deleted");
+            let kind = OperationKind::Unbind;
+            store::operation::accept(&mut *transaction, binding.uid, kind, Lane::Async, &new, &Change::default())
+                .await?;
+            transaction.commit().await?;
+            Ok(())
+        };
+        engine.write("unbind", unbind).await?;
+        begun = true;
+    }
+    if begun {
+        engine.0.parts.wake.work();
+    }
+    if turn.subject.operation.expired && turn.subject.operation.kind == OperationKind::Deprovision {
+        let names: Vec<&str> = bound.iter().map(|binding| binding.id.as_str()).collect();
+        return ends::unmake_failed(turn, format!("bindings could not be removed yet: {}.", names.join(", "))).await;
+    }
+    Ok(Next::Wait(LOOK_AGAIN))
+}
+
+/// An update's resources are ready: its aim becomes the instance's own, and live bindings follow.
+pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<Next, Broken> {
+    let engine = turn.engine;
+    let operation = &turn.subject.operation;
+    let parameters = match &operation.parameters {
+        None => None,
+        Some(sealed) => {
+            let given = engine.vault().unseal(&place::operation_parameters(operation.id), sealed)?;
+            Some(engine.vault().seal(&place::instance_parameters(turn.fence.owner), &given)?)
+        }
+    };
+    let bound = store::binding::of_instance(engine.pool(), turn.fence.owner).await?;
+    let refresh: Vec<_> = bound
+        .iter()
+        .filter(|binding| binding.state == State::Ready)
+        .map(|binding| (binding.uid, follow_up("following the instance's update")))
+        .collect();
+    let step = Step::new("updated", "the instance's resources are updated");
+    let become_updated = async {
+        let mut connection = engine.pool().acquire().await?;
+        store::operation::become_updated(
+            &mut connection,
+            &turn.fence,
+            &step,
+            parameters.as_ref(),
+            &refresh,
+            &blueprint.revision.digest,
+        )
+        .await
+    };
+    engine.write("updated", become_updated).await?;
+    if !refresh.is_empty() {
+        engine.0.parts.wake.work();
+    }
+    turn.subject.operation.phase = Phase::Bindings;
+    Ok(Next::Phase)
+}
+
+/// Waits until live bindings have followed the update, but not for ever: they go on by themselves.
+pub(super) async fn refresh(turn: &mut Turn<'_>) -> Result<Next, Broken> {
+    let engine = turn.engine;
+    if !turn.subject.operation.expired {
+        for binding in store::binding::of_instance(engine.pool(), turn.fence.owner).await? {
+            let live = store::operation::live(engine.pool(), binding.uid).await?;
+            if live.is_some_and(|live| live.kind == OperationKind::Refresh) {
+                return Ok(Next::Wait(LOOK_AGAIN));
+            }
+        }
+    }
+    ends::end(turn, Step::new("succeeded", "the instance is updated"), &succeeded(State::Ready)).await
+}

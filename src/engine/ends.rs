@@ -1,0 +1,243 @@
+//! How operations end, and what is told to the platform then.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::act::words;
+use super::retry::{self, Verdict, Way};
+use super::subject::{Blueprint, Subject};
+use super::turn::{Next, Turn};
+use super::{Broken, bindings, subject};
+use crate::driver::{Class, Context, Handle};
+use crate::osb::{BindingResponse, Credentials, OperationId};
+use crate::store::operation::{End, NewOperation};
+use crate::store::resource::Resource;
+use crate::store::{self, OperationKind, OperationState, OwnerKind, ResourceState, State, Step, place};
+
+/// How long an operation of ours that nobody polls is given before it counts as overdue in the operator's list.
+const FOLLOW_UP_LASTS: Duration = Duration::from_secs(24 * 3600);
+
+/// Everything is as asked.
+pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<Next, Broken> {
+    match turn.subject.operation.kind {
+        OperationKind::Update => bindings::begin_refresh(turn, blueprint).await,
+        OperationKind::Bind => {
+            let answer = answer(turn, blueprint).await?;
+            let sealed = turn.engine.vault().seal_json(&place::binding_answer(turn.fence.owner), &answer)?;
+            let step = Step::new("succeeded", "the credentials are ready");
+            end(turn, step, &End { answer: Some(&sealed), ..succeeded(State::Ready) }).await
+        }
+        OperationKind::Refresh => {
+            let step = Step::new("succeeded", "everything is as it should be");
+            end(turn, step, &succeeded(State::Ready)).await
+        }
+        _ => end(turn, Step::new("succeeded", "the instance is ready"), &succeeded(State::Ready)).await,
+    }
+}
+
+/// What a binding's platform gets.
+async fn answer(turn: &Turn<'_>, blueprint: &Blueprint) -> Result<BindingResponse, Broken> {
+    let rows = store::resource::of_owner(turn.engine.pool(), turn.fence.owner).await?;
+    let mut outputs = subject::outputs(turn.engine.vault(), &rows)?;
+    let instance = store::resource::of_owner(turn.engine.pool(), turn.subject.instance.uid).await?;
+    outputs.extend(subject::outputs(turn.engine.vault(), &instance)?);
+    let credentials = match blueprint.revision.credentials(&blueprint.names, &outputs)?.value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    let endpoints = blueprint.revision.endpoints(&blueprint.names, &outputs)?;
+    Ok(BindingResponse { credentials: Some(Credentials(credentials)), endpoints, ..BindingResponse::default() })
+}
+
+/// What a provision, bind or update did is undone; `left`: all but this.
+pub(super) async fn undone(turn: &mut Turn<'_>, left: Option<String>) -> Result<Next, Broken> {
+    let operation = &turn.subject.operation;
+    let why = operation.reason.clone().unwrap_or_else(|| "it failed.".to_owned());
+    let rejected = operation.class.as_deref() == Some(Class::Rejected.as_str());
+    let is_update = operation.kind == OperationKind::Update;
+    let message = match (&left, is_update) {
+        (None, false) => format!("{why} Everything that had been made is removed again."),
+        (None, true) => format!("{why} The instance is as it was before."),
+        (Some(left), false) => {
+            format!(
+                "{why} Not everything could be removed again ({left}) The broker keeps trying; a DELETE is possible."
+            )
+        }
+        (Some(left), true) => {
+            format!("{why} The instance could not be brought back yet ({left}) The broker keeps trying.")
+        }
+    };
+    let follow_up = left.is_some().then(|| match is_update {
+        true => (OperationKind::Refresh, follow_up("bringing the instance back to what it was")),
+        false => (OperationKind::Cleanup, follow_up("removing what a failed operation left")),
+    });
+    let end = End {
+        state: OperationState::Failed,
+        becomes: if is_update { State::Ready } else { State::Failed },
+        instance_usable: is_update.then_some(left.is_none()),
+        update_repeatable: is_update.then_some(!rejected),
+        answer: None,
+        follow_up,
+    };
+    self::end(turn, Step::new("failed", message), &end).await
+}
+
+/// Everything is gone.
+pub(super) async fn unmade(turn: &mut Turn<'_>) -> Result<Next, Broken> {
+    let message = match turn.subject.kind {
+        OwnerKind::Instance => "the instance is deleted",
+        OwnerKind::Binding => "the binding is deleted",
+    };
+    // What a failed provision left is gone now, but the platform was told of a failed instance: that one stays to be seen.
+    let failed = turn.subject.operation.kind == OperationKind::Cleanup
+        && match &turn.subject.binding {
+            Some(binding) => binding.state == State::Failed,
+            None => turn.subject.instance.state == State::Failed,
+        };
+    let becomes = if failed { State::Failed } else { State::Deleted };
+    end(turn, Step::new("succeeded", message), &succeeded(becomes)).await
+}
+
+/// Something could not be deleted in a time that a platform waits: it is told, and the work goes on.
+pub(super) async fn unmake_failed(turn: &mut Turn<'_>, why: String) -> Result<Next, Broken> {
+    let message = format!("{why} It is not deleted completely. The broker keeps trying; DELETE may be sent again.");
+    let is_instance = turn.subject.kind == OwnerKind::Instance;
+    let end = End {
+        state: OperationState::Failed,
+        becomes: State::Deleting,
+        instance_usable: is_instance.then_some(false),
+        update_repeatable: None,
+        answer: None,
+        follow_up: Some((OperationKind::Cleanup, follow_up("removing what is left"))),
+    };
+    self::end(turn, Step::new("failed", message), &end).await
+}
+
+/// A live binding's (or instance's) resources could not be ensured again. It stays as it is, and operators see why.
+pub(super) async fn refresh_failed(turn: &mut Turn<'_>) -> Result<Next, Broken> {
+    let message = turn.subject.operation.description.clone();
+    let end = End { state: OperationState::Failed, ..succeeded(State::Ready) };
+    self::end(turn, Step::new("failed", message), &end).await
+}
+
+/// Asks every resource of an instance that was usable whether it may go, before the first one goes.
+pub(super) async fn may_go(turn: &mut Turn<'_>) -> Result<Next, Broken> {
+    let rows = store::resource::of_owner(turn.engine.pool(), turn.fence.owner).await?;
+    let begun = rows.iter().any(|row| row.state == ResourceState::Deleting);
+    if turn.subject.instance.was_ready && !begun {
+        for row in rows.iter().filter(|row| !row.retain && is_there(row.state)) {
+            if let Some(next) = ask(turn, row, &rows).await? {
+                return Ok(next);
+            }
+        }
+    }
+    let next = bindings::first_of_removal(turn);
+    turn.enter(next).await
+}
+
+fn is_there(state: ResourceState) -> bool {
+    matches!(state, ResourceState::Ready | ResourceState::Updating)
+}
+
+async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<Option<Next>, Broken> {
+    let engine = turn.engine;
+    let driver = engine.0.parts.registry.get(&row.kind).cloned();
+    let driver = driver.ok_or_else(|| Broken::new(format!("this build has no driver for {}", row.kind)))?;
+    let context = Context {
+        target: turn.subject.target()?,
+        owner: turn.fence.owner,
+        name: row.name.clone(),
+        token: format!("{}-{}", row.uid, row.generation),
+        tags: Default::default(),
+        first: false,
+    };
+    let public = row.desired.clone().unwrap_or_default();
+    let sealed = row.desired_secrets.as_ref();
+    let desired = subject::unseal(engine.vault(), place::desired_secrets(row.uid), &public, sealed)?;
+    let known = row.handle.clone().map(Handle);
+    engine.listener().before_call(driver.kind().name).await;
+    let Err(fault) = turn.guard.scope(driver.may_delete(&context, &desired, known.as_ref())).await else {
+        return Ok(None);
+    };
+    if fault.class == Class::Gone {
+        return Ok(None);
+    }
+    engine.listener().fault(&row.kind, fault.class);
+    let attempts = u32::try_from(row.attempts).unwrap_or_default();
+    // A refusal is an answer, not a failure to be tried again.
+    let verdict = match fault.class {
+        Class::Rejected => Verdict::GiveUp,
+        _ => retry::verdict(&fault, attempts, Way::Back),
+    };
+    let message = format!("{}: {}.", words(&row.key), fault.message.trim_end_matches('.'));
+    if let (Verdict::Again(after), false) = (verdict, turn.subject.operation.expired) {
+        let after = retry::jitter(after, row.uid.uuid().as_u128());
+        let mut step = Step::new("resource fault", message).of(&row.key);
+        step.detail = fault.detail;
+        let class = fault.class.as_str();
+        let write = store::resource::failed(engine.pool(), &turn.fence, &step, row.uid, None, class, after);
+        engine.write("fault", write).await?;
+        return Ok(Some(Next::Wait(after)));
+    }
+    let mut step = Step::new("failed", format!("{message} Nothing was deleted; the instance is usable."));
+    step.detail = fault.detail;
+    // An update that the DELETE superseded may have left things half-way.
+    let halfway = rows.iter().any(|row| row.state != ResourceState::Ready);
+    let end = End {
+        state: OperationState::Failed,
+        instance_usable: Some(true),
+        follow_up: halfway.then(|| (OperationKind::Refresh, follow_up("bringing the instance back to what it was"))),
+        ..succeeded(State::Ready)
+    };
+    self::end(turn, step, &end).await.map(Some)
+}
+
+/// Why an operation is given up at its deadline, with what it was waiting for.
+pub(super) fn too_late(subject: &Subject, rows: &[Resource]) -> (String, &'static str) {
+    let waiting = rows.iter().find(|row| row.state != ResourceState::Ready);
+    let what = match waiting {
+        Some(row) => format!(" {} was not ready: {}", words(&row.key), row.message.as_deref().unwrap_or("not begun")),
+        None => String::new(),
+    };
+    let noun = if subject.operation.kind == OperationKind::Update { "the update" } else { "it" };
+    let sentence = format!("{noun} took longer than the plan allows.{}", what.trim_end_matches('.'));
+    (format!("{}.", sentence.trim_end_matches('.')), Class::Transient.as_str())
+}
+
+pub(super) fn succeeded<'a>(becomes: State) -> End<'a> {
+    End {
+        state: OperationState::Succeeded,
+        becomes,
+        instance_usable: None,
+        update_repeatable: None,
+        answer: None,
+        follow_up: None,
+    }
+}
+
+pub(super) fn follow_up(description: &str) -> NewOperation<'_> {
+    NewOperation { id: OperationId::random(), description, actor: None, lasts: FOLLOW_UP_LASTS }
+}
+
+/// Ends the operation.
+pub(super) async fn end(turn: &Turn<'_>, step: Step, end: &End<'_>) -> Result<Next, Broken> {
+    let engine = turn.engine;
+    let finish = async {
+        let mut connection = engine.pool().acquire().await?;
+        store::operation::finish(&mut connection, &turn.fence, &step, turn.subject.kind, end).await
+    };
+    engine.write("end", finish).await?;
+    let kind = turn.subject.operation.kind.as_str();
+    let took = Duration::try_from_secs_f64(turn.subject.operation.age).unwrap_or_default() + turn.began.elapsed();
+    let succeeded = end.state == OperationState::Succeeded;
+    engine.listener().finished(kind, &turn.subject.instance.offering, succeeded, took);
+    tracing::info!(
+        operation = %turn.fence.operation, owner = %turn.fence.owner, kind, outcome = end.state.as_str(),
+        instance = %turn.subject.instance.id, platform = %turn.subject.instance.platform, "{}", step.message
+    );
+    if end.follow_up.is_some() || turn.subject.kind == OwnerKind::Binding {
+        engine.0.parts.wake.work();
+    }
+    Ok(Next::Ended)
+}

@@ -1,0 +1,109 @@
+//! Accounts, regions, roles and tags.
+
+use std::collections::BTreeMap;
+
+use super::super::Target;
+use super::super::format::TargetEntry;
+use super::super::target::{Arn, is_region, partition_of};
+use super::{Findings, child};
+
+pub(super) fn check(findings: &mut Findings) -> BTreeMap<String, Target> {
+    let entries: Vec<(String, TargetEntry)> = findings.elements("targets");
+    if findings.document.value["targets"].as_array().is_some_and(Vec::is_empty) {
+        findings.wrong("/targets", "there is no target, so no instance could live anywhere: add one");
+    }
+    let (mut targets, mut names) = (BTreeMap::new(), Vec::new());
+    for (pointer, entry) in entries {
+        findings.check_name(&pointer, &entry.name, &mut names);
+        let target = read(findings, &pointer, entry);
+        check_tags(findings, &pointer, &target.tags);
+        targets.insert(target.name.clone(), target);
+    }
+    targets
+}
+
+fn read(findings: &mut Findings, pointer: &str, entry: TargetEntry) -> Target {
+    let before = findings.problems.len();
+    if entry.account.len() != 12 || !entry.account.bytes().all(|byte| byte.is_ascii_digit()) {
+        findings.wrong(&child(pointer, "account"), "must be the 12 digits of an AWS account, in quotes");
+    }
+    let usual = partition_of(&entry.region);
+    if !is_region(&entry.region) {
+        findings.wrong(&child(pointer, "region"), "must be the name of an AWS region, such as `eu-central-1`");
+    } else if let Some(partition) = entry.partition.as_ref().filter(|partition| *partition != usual) {
+        let message = format!("region {} is in partition {usual}, not {partition:?}", entry.region);
+        findings.wrong(&child(pointer, "partition"), message);
+    }
+    let target = Target {
+        name: entry.name,
+        account: entry.account,
+        region: entry.region,
+        partition: usual.to_owned(),
+        role_arn: entry.role_arn,
+        external_id: entry.external_id,
+        permissions_boundary: entry.permissions_boundary,
+        tags: entry.tags.unwrap_or_default(),
+        settings: entry.settings.unwrap_or_default(),
+    };
+    // Without a sound account and region there is nothing to hold ARNs against.
+    if findings.problems.len() == before {
+        if let Some(arn) = &target.role_arn {
+            check_iam_arn(findings, &child(pointer, "role_arn"), arn, "role", &target);
+        }
+        if let Some(arn) = &target.permissions_boundary {
+            check_iam_arn(findings, &child(pointer, "permissions_boundary"), arn, "policy", &target);
+        }
+    }
+    if let Some(id) = &target.external_id {
+        let at = child(pointer, "external_id");
+        // STS AssumeRole, ExternalId: 2 to 1224 of [\w+=,.@:\/-].
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
+        if !(2..=1224).contains(&id.len()) || !id.bytes().all(legal) {
+            findings.wrong(&at, "must be 2 to 1224 letters, digits and `_+=,.@:/-`");
+        }
+        if target.role_arn.is_none() {
+            findings.wrong(&at, "is of no use without `role_arn`: add the role to assume with it, or leave it out");
+        }
+    }
+    target
+}
+
+/// `kind` is `role` or `policy`. AWS's own policies (account `aws`) may be boundaries.
+fn check_iam_arn(findings: &mut Findings, at: &str, text: &str, kind: &str, target: &Target) {
+    let form = format!("arn:{}:iam::{}:{kind}/NAME", target.partition, target.account);
+    let Some(arn) = Arn::parse(text) else {
+        return findings.wrong(at, format!("must be an ARN of the form {form}"));
+    };
+    let name = arn.resource.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_/-".contains(&byte);
+    if arn.service != "iam" || !arn.region.is_empty() || name.is_empty() || !name.bytes().all(legal) {
+        findings.wrong(at, format!("must be the ARN of an IAM {kind}, of the form {form}"));
+    } else if arn.partition != target.partition {
+        findings.wrong(at, format!("is in partition {:?}, but this target is in {}", arn.partition, target.partition));
+    } else if arn.account != target.account && !(kind == "policy" && arn.account == "aws") {
+        findings.wrong(at, format!("is of account {}, but this target is account {}", arn.account, target.account));
+    }
+}
+
+/// The rules of AWS for tags (<https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>),
+/// as strict as the strictest service needs.
+pub(super) fn check_tags(findings: &mut Findings, pointer: &str, tags: &BTreeMap<String, String>) {
+    let all = child(pointer, "tags");
+    // AWS takes 50 on a thing; the broker's own (owner, instance, binding, plan, platform, …) need room.
+    if tags.len() > 30 {
+        findings.wrong(&all, format!("there are {} tags, AWS and the broker's own leave room for 30", tags.len()));
+    }
+    let legal = |text: &str| text.chars().all(|one| one.is_alphanumeric() || " _.:/=+-@".contains(one));
+    for (key, value) in tags {
+        let at = child(&all, key);
+        let prefix = key.to_ascii_lowercase();
+        if key.is_empty() || key.chars().count() > 128 || !legal(key) {
+            findings.wrong(&at, "the key of a tag must be 1 to 128 letters, digits, spaces and `_.:/=+-@`");
+        } else if prefix.starts_with("aws:") || prefix.starts_with("chandlery:") {
+            findings.wrong(&at, "keys that begin with `aws:` or `chandlery:` are reserved");
+        }
+        if value.chars().count() > 256 || !legal(value) {
+            findings.wrong(&at, "the value of a tag must be at most 256 letters, digits, spaces and `_.:/=+-@`");
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Operations: accepted by a request, driven by the engine, polled by the platform.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::{Acquire, PgConnection, PgExecutor};
+
+use super::owner::interval;
+use super::{Error, Fence, Lane, OperationKind, OperationState, Phase, Result, State, Step, instance};
+use crate::osb::{BindingId, InstanceId, OperationId, PlatformName, Uid};
+use crate::vault::Sealed;
+
+/// An operation about to be accepted.
+#[derive(Clone, Debug)]
+pub struct NewOperation<'a> {
+    /// Its identity; the text of it is OSB's `operation`.
+    pub id: OperationId,
+    /// The first description, in words.
+    pub description: &'a str,
+    /// The platform's user who asked.
+    pub actor: Option<Value>,
+    /// How long the platform polls: the plan's `maximum_polling_duration`.
+    pub lasts: Duration,
+}
+
+/// What an update makes of an instance once it has succeeded; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// The new plan.
+    pub plan_id: Option<String>,
+    /// The new plan's name.
+    pub plan: Option<String>,
+    /// The revision it moves to.
+    pub revision: Option<String>,
+    /// The new parameters, sealed for this operation's row.
+    pub parameters: Option<Sealed>,
+    /// The new maintenance version.
+    pub maintenance_version: Option<String>,
+    /// The new context.
+    pub context: Option<Value>,
+}
+
+/// An operation's row, as engine and requests read it.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Its identity.
+    pub id: OperationId,
+    /// Whose it is.
+    pub owner: Uid,
+    /// What it does.
+    pub kind: OperationKind,
+    /// How far it is.
+    pub state: OperationState,
+    /// What it is busy with.
+    pub phase: Phase,
+    /// The newest event in words.
+    pub description: String,
+    /// See [`Change`].
+    pub plan_id: Option<String>,
+    /// See [`Change`].
+    pub revision: Option<String>,
+    /// See [`Change`].
+    pub parameters: Option<Sealed>,
+    /// See [`Change`].
+    pub maintenance_version: Option<String>,
+    /// See [`Change`].
+    pub context: Option<Value>,
+    /// Why it is being undone.
+    pub reason: Option<String>,
+    /// The class of the fault that made it so.
+    pub class: Option<String>,
+    /// Its deadline has passed, by the database's clock.
+    pub expired: bool,
+    /// Seconds since it was accepted, by the database's clock.
+    pub age: f64,
+}
+
+macro_rules! select {
+    ($tail:literal, $($argument:expr),* $(,)?) => {
+        sqlx::query_as!(
+            Operation,
+            r#"SELECT id, owner, kind AS "kind: OperationKind", state AS "state: OperationState", phase AS "phase: Phase",
+                      description, plan_id, revision, parameters AS "parameters: Sealed", maintenance_version, context,
+                      reason, class, deadline < now() AS "expired!",
+                      EXTRACT(EPOCH FROM now() - created_at)::double precision AS "age!" FROM operation "# + $tail,
+            $($argument),*
+        )
+    };
+}
+
+/// The operation that runs for an owner.
+pub async fn live(db: impl PgExecutor<'_>, owner: Uid) -> Result<Option<Operation>> {
+    Ok(select!("WHERE owner = $1 AND state = 'in progress'", owner.uuid()).fetch_optional(db).await?)
+}
+
+/// The newest operation of an owner that a platform asked for.
+pub async fn latest(db: impl PgExecutor<'_>, owner: Uid) -> Result<Option<Operation>> {
+    Ok(select!(
+        "WHERE owner = $1 AND kind NOT IN ('refresh', 'cleanup') ORDER BY created_at DESC LIMIT 1",
+        owner.uuid()
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
+/// By its identity.
+pub async fn by_id(db: impl PgExecutor<'_>, id: OperationId) -> Result<Option<Operation>> {
+    Ok(select!("WHERE id = $1", id.uuid()).fetch_optional(db).await?)
+}
+
+/// Accepts an operation on an owner whose row (instance or binding) the transaction has locked: writes it with its first
+/// event, raises the epoch so that no earlier turn can write any more, and makes the owner due.
+pub async fn accept(
+    db: impl PgExecutor<'_>,
+    owner: Uid,
+    kind: OperationKind,
+    lane: Lane,
+    new: &NewOperation<'_>,
+    change: &Change,
+) -> Result<()> {
+    sqlx::query!(
+        "WITH o AS (UPDATE owner SET epoch = epoch + 1, lane = $2, run_at = now() WHERE uid = $1 RETURNING platform),
+              op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline, plan_id, revision, parameters,
+                                            maintenance_version, context, plan)
+                     VALUES ($3, $1, $4, $5, $6, now() + $7, $8, $9, $10, $11, $12, $13))
+         INSERT INTO event (owner, operation, actor, what, message)
+         SELECT $1, $3, CASE WHEN $4 IN ('refresh', 'cleanup') THEN 'engine' ELSE platform END, 'accepted', $5 FROM o",
+        owner.uuid(),
+        lane.number(),
+        new.id.uuid(),
+        kind.as_str(),
+        new.description,
+        new.actor,
+        interval(new.lasts),
+        change.plan_id,
+        change.revision,
+        change.parameters.as_ref().map(Sealed::as_bytes),
+        change.maintenance_version,
+        change.context,
+        change.plan,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Ends the operation that runs for an owner because another takes its place in the same transaction.
+pub async fn supersede(db: impl PgExecutor<'_>, owner: Uid) -> Result<()> {
+    sqlx::query!(
+        "UPDATE operation SET state = 'superseded', finished_at = now() WHERE owner = $1 AND state = 'in progress'",
+        owner.uuid(),
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What a poll reads.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    /// The operation that answers.
+    pub id: OperationId,
+    /// What it does.
+    pub kind: OperationKind,
+    /// How far it is.
+    pub state: OperationState,
+    /// In words.
+    pub description: String,
+    /// Seconds.
+    pub retry_after: i32,
+    /// See OSB's `instance_usable`.
+    pub instance_usable: Option<bool>,
+    /// See OSB's `update_repeatable`.
+    pub update_repeatable: Option<bool>,
+}
+
+/// The operation a platform asks about: the one it names if that still counts, else the newest of the instance.
+pub async fn poll_instance(
+    db: impl PgExecutor<'_>,
+    platform: &PlatformName,
+    id: &InstanceId,
+    named: Option<OperationId>,
+) -> Result<Option<Polled>> {
+    Ok(sqlx::query_as!(
+        Polled,
+        r#"SELECT o.id, o.kind AS "kind: OperationKind", o.state AS "state: OperationState", o.description, o.retry_after,
+                  o.instance_usable, o.update_repeatable
+           FROM instance i JOIN operation o ON o.owner = i.uid
+           WHERE i.platform = $1 AND i.id = $2 AND o.kind NOT IN ('refresh', 'cleanup')
+           ORDER BY (i.state = 'deleted'), i.deleted_at DESC, (o.id = $3 AND o.state <> 'superseded') DESC NULLS LAST,
+                    o.created_at DESC
+           LIMIT 1"#,
+        platform.as_str(),
+        id.as_str(),
+        named.map(OperationId::uuid),
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
+/// The same for a binding.
+pub async fn poll_binding(
+    db: impl PgExecutor<'_>,
+    platform: &PlatformName,
+    instance: &InstanceId,
+    id: &BindingId,
+    named: Option<OperationId>,
+) -> Result<Option<Polled>> {
+    Ok(sqlx::query_as!(
+        Polled,
+        r#"SELECT o.id, o.kind AS "kind: OperationKind", o.state AS "state: OperationState", o.description, o.retry_after,
+                  o.instance_usable, o.update_repeatable
+           FROM instance i JOIN binding b ON b.instance = i.uid JOIN operation o ON o.owner = b.uid
+           WHERE i.platform = $1 AND i.id = $2 AND b.id = $3 AND o.kind NOT IN ('refresh', 'cleanup')
+           ORDER BY (i.state = 'deleted'), i.deleted_at DESC, (b.state = 'deleted'), b.deleted_at DESC,
+                    (o.id = $4 AND o.state <> 'superseded') DESC NULLS LAST, o.created_at DESC
+           LIMIT 1"#,
+        platform.as_str(),
+        instance.as_str(),
+        id.as_str(),
+        named.map(OperationId::uuid),
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
+/// Enters a phase; `because` says why, when it is the undo: a sentence and the class of the fault.
+pub async fn enter(
+    db: impl PgExecutor<'_>,
+    fence: &Fence,
+    step: &Step,
+    phase: Phase,
+    because: Option<(&str, &str)>,
+) -> Result<()> {
+    let (reason, class) = because.unzip();
+    let (owner, epoch, operation) = (fence.owner.uuid(), fence.epoch, fence.operation.uuid());
+    let done = sqlx::query!(
+        "WITH fence AS (SELECT uid FROM owner WHERE uid = $1 AND epoch = $2 FOR SHARE),
+              logged AS (INSERT INTO event (owner, operation, actor, what, resource, message, detail)
+                         SELECT uid, $3, 'engine', $6, $8, $7, $9 FROM fence)
+         UPDATE operation SET phase = $4, reason = COALESCE($5, reason), class = COALESCE($10, class), description = $7
+         FROM fence WHERE id = $3",
+        owner,
+        epoch,
+        operation,
+        phase.as_str(),
+        reason,
+        step.what,
+        step.message,
+        step.resource,
+        step.detail,
+        class,
+    )
+    .execute(db)
+    .await?;
+    if done.rows_affected() == 0 { Err(Error::Fenced) } else { Ok(()) }
+}
+
+/// What an update aimed at becomes the instance's own, and the operation goes on to the bindings in `refresh`: each gets an
+/// operation that ensures its resources again. `parameters` are the operation's, sealed for the instance's row.
+pub async fn become_updated(
+    db: &mut PgConnection,
+    fence: &Fence,
+    step: &Step,
+    parameters: Option<&Sealed>,
+    refresh: &[(Uid, NewOperation<'_>)],
+    revision: &str,
+) -> Result<()> {
+    let mut transaction = db.begin().await?;
+    enter(&mut *transaction, fence, step, Phase::Bindings, None).await?;
+    instance::become_updated(&mut transaction, fence, parameters).await?;
+    for (binding, operation) in refresh {
+        let change = Change { revision: Some(revision.to_owned()), ..Change::default() };
+        accept(&mut *transaction, *binding, OperationKind::Refresh, Lane::Async, operation, &change).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// How an operation ends.
+#[derive(Debug)]
+pub struct End<'a> {
+    /// Succeeded or failed.
+    pub state: OperationState,
+    /// What becomes of the instance or binding.
+    pub becomes: State,
+    /// OSB's `instance_usable`, where it is to be told.
+    pub instance_usable: Option<bool>,
+    /// OSB's `update_repeatable`, where it is to be told.
+    pub update_repeatable: Option<bool>,
+    /// The owner is a binding and this is what its platform gets.
+    pub answer: Option<&'a Sealed>,
+    /// Goes on with what is left, as an operation of its own: a cleanup, or a refresh of an instance.
+    pub follow_up: Option<(OperationKind, NewOperation<'a>)>,
+}
+
+/// Ends an operation: its state, the owner's state, the event and the schedule in one transaction.
+pub async fn finish(
+    db: &mut PgConnection,
+    fence: &Fence,
+    step: &Step,
+    kind: super::OwnerKind,
+    end: &End<'_>,
+) -> Result<()> {
+    let mut transaction = db.begin().await?;
+    let done = sqlx::query!(
+        "WITH fence AS (UPDATE owner SET run_at = NULL WHERE uid = $1 AND epoch = $2 RETURNING uid),
+              logged AS (INSERT INTO event (owner, operation, actor, what, message, detail)
+                         SELECT uid, $3, 'engine', $4, $5, $6 FROM fence)
+         UPDATE operation SET state = $7, description = $5, finished_at = now(), instance_usable = $8, update_repeatable = $9
+         FROM fence WHERE id = $3 AND state = 'in progress'",
+        fence.owner.uuid(),
+        fence.epoch,
+        fence.operation.uuid(),
+        step.what,
+        step.message,
+        step.detail,
+        end.state.as_str(),
+        end.instance_usable,
+        end.update_repeatable,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::Fenced);
+    }
+    match kind {
+        super::OwnerKind::Instance => {
+            instance::set_state(&mut *transaction, fence.owner, end.becomes).await?;
+        }
+        super::OwnerKind::Binding => {
+            sqlx::query!(
+                "WITH parent AS (UPDATE owner SET run_at = now() FROM binding
+                                 WHERE binding.uid = $1 AND owner.uid = binding.instance AND owner.run_at IS NOT NULL)
+                 UPDATE binding SET state = $2, answer = CASE WHEN $2 = 'deleted' THEN NULL ELSE COALESCE($3, answer) END,
+                        revision = COALESCE((SELECT revision FROM operation WHERE id = $4), revision),
+                        deleted_at = CASE WHEN $2 = 'deleted' THEN now() END WHERE uid = $1",
+                fence.owner.uuid(),
+                end.becomes.as_str(),
+                end.answer.map(Sealed::as_bytes),
+                fence.operation.uuid(),
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
+    }
+    if let Some((kind, operation)) = &end.follow_up {
+        accept(&mut *transaction, fence.owner, *kind, Lane::Async, operation, &Change::default()).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// How many operations run, and for how many seconds the most overdue owner has been due.
+pub async fn backlog(db: impl PgExecutor<'_>) -> Result<(i64, f64)> {
+    let row = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM operation WHERE state = 'in progress') AS "running!",
+                  COALESCE(EXTRACT(EPOCH FROM now() - (SELECT min(run_at) FROM owner WHERE lease_id IS NULL)), 0)::double precision
+                  AS "oldest!""#
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((row.running, row.oldest))
+}

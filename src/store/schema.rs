@@ -1,0 +1,60 @@
+//! The connection pool and the migrations.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::Result;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The bounds of a pool.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many connections there are at most.
+    pub connections: u32,
+    /// How long to wait for a free one.
+    pub acquire: Duration,
+    /// How long a statement may run; then the database cancels it, so that a request can never hang on one.
+    pub statement: Duration,
+}
+
+/// Opens a pool.
+pub async fn connect(options: PgConnectOptions, limits: &Limits) -> Result<PgPool> {
+    let options = options
+        .application_name("chandlery")
+        .options([
+            ("statement_timeout", limits.statement.as_millis().to_string()),
+            // A connection that died inside a transaction must not hold its locks until TCP notices.
+            ("idle_in_transaction_session_timeout", "60000".to_owned()),
+        ])
+        .statement_cache_capacity(256);
+    Ok(PgPoolOptions::new()
+        .max_connections(limits.connections)
+        .acquire_timeout(limits.acquire)
+        // A ping before every use would double the round trips of a poll; a broken connection shows itself in use.
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?)
+}
+
+/// Brings the database to this program's schema. Safe to run from several places at once (advisory lock).
+pub async fn migrate(pool: &PgPool) -> std::result::Result<(), MigrateError> {
+    MIGRATIONS.run(pool).await
+}
+
+/// The descriptions of migrations that this program needs and the database lacks. Newer ones there are fine: migrations
+/// expand before they contract.
+pub async fn pending_migrations(pool: &PgPool) -> std::result::Result<Vec<String>, MigrateError> {
+    let mut connection = pool.acquire().await.map_err(MigrateError::Execute)?;
+    let table = "_sqlx_migrations";
+    connection.ensure_migrations_table(table).await?;
+    let applied = connection.list_applied_migrations(table).await?;
+    Ok(MIGRATIONS
+        .iter()
+        .filter(|known| !applied.iter().any(|row| row.version == known.version))
+        .map(|known| format!("{:04} {}", known.version, known.description))
+        .collect())
+}

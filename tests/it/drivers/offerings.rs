@@ -1,0 +1,293 @@
+//! The offerings' files through the real catalog and drivers, proved by using the credentials that a binding gives.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use chandlery::aws::{Scope as Within, Session, least_privilege};
+use chandlery::catalog::{Catalog, Names, OutputMap, Revision, Scope, Verb};
+use chandlery::driver::{Context, Driver, Registry};
+use chandlery::osb::Uid;
+use chandlery::resource::iam::identity::IdentityDriver;
+use chandlery::resource::s3::bucket::BucketDriver;
+use chandlery::resource::sqs::queue::QueueDriver;
+use serde_json::{Map, Value, json};
+
+use crate::support::aws::{Aws, again, gone, ready};
+
+/// A broker in miniature: one instance, its resources made in order.
+struct Instance {
+    aws: Aws,
+    registry: Registry,
+    revision: Arc<Revision>,
+    names: Names,
+    outputs: OutputMap,
+    made: Vec<(Scope, Names, Context, String, String)>,
+}
+
+impl Instance {
+    async fn provision(offering: &str, plan: &str, params: Value) -> Self {
+        let aws = Aws::fresh();
+        let sessions = aws.sessions().await;
+        let registry = Registry::new([
+            Arc::new(BucketDriver::new(sessions.clone())) as Arc<dyn Driver>,
+            Arc::new(QueueDriver::new(sessions.clone())),
+            Arc::new(IdentityDriver::new(sessions)),
+        ]);
+        let catalog = Catalog::load(Path::new("catalog"), &registry).unwrap_or_else(|problems| panic!("{problems}"));
+        let revision = catalog.offerings().iter().find(|revision| revision.name() == offering).unwrap().clone();
+        let chosen = revision.plan_named(plan).unwrap();
+        let params =
+            revision.accept(chosen, Verb::Create, params.as_object().unwrap(), &Map::new(), &Value::Null).unwrap();
+        let slug = format!("chandlery-{}", &Uid::random().uuid().simple().to_string()[..16]);
+        let names = Names {
+            params: params.clone(),
+            plan: chosen.names().clone(),
+            instance: json!({ "slug": slug, "uid": slug, "id": "i", "params": params }),
+            binding: None,
+            target: json!({ "name": "main", "account": aws.account, "region": aws.region, "partition": "aws" }),
+        };
+        let mut instance = Self { aws, registry, revision, names, outputs: OutputMap::new(), made: Vec::new() };
+        let names = instance.names.clone();
+        instance.make(Scope::Instance, names).await;
+        instance
+    }
+
+    /// The credentials of a new binding.
+    async fn bind(&mut self, params: Value) -> BTreeMap<String, String> {
+        let plan = self.names.plan["name"].as_str().unwrap().to_owned();
+        let plan = self.revision.plan_named(&plan).unwrap();
+        let instance = &self.names.instance["params"];
+        let params =
+            self.revision.accept(plan, Verb::Bind, params.as_object().unwrap(), &Map::new(), instance).unwrap();
+        let slug = format!("chandlery-b-{}", &Uid::random().uuid().simple().to_string()[..16]);
+        let names =
+            Names { params, binding: Some(json!({ "slug": slug, "uid": slug, "id": "b" })), ..self.names.clone() };
+        self.make(Scope::Binding, names.clone()).await;
+        let credentials = self.revision.credentials(&names, &self.outputs).unwrap().value;
+        serde_json::from_value(credentials).unwrap()
+    }
+
+    async fn make(&mut self, scope: Scope, names: Names) {
+        for spec in self.revision.resources(scope, &names).unwrap() {
+            let desired = self.revision.desired(scope, &spec.key, &names, &self.outputs).unwrap().value;
+            let cx = Context { name: spec.name.clone(), ..self.aws.context("") };
+            let driver = self.registry.get(&spec.kind).unwrap().clone();
+            let (_, outputs) = ready(driver.as_ref(), &cx, &desired, None).await.unwrap();
+            self.outputs.insert(spec.key.clone(), outputs.0);
+            self.made.push((scope, names.clone(), cx, spec.kind, spec.key));
+        }
+    }
+
+    async fn deprovision(mut self) {
+        while let Some((scope, names, cx, kind, key)) = self.made.pop() {
+            let desired = self.revision.desired(scope, &key, &names, &self.outputs).unwrap().value;
+            gone(self.registry.get(&kind).unwrap().as_ref(), &again(&cx), &desired, None).await.unwrap();
+        }
+        let left = self.aws.inventory().await;
+        assert!(["buckets", "queues", "users"].iter().all(|what| left[*what] == json!([])), "{left}");
+    }
+
+    async fn using(&self, credentials: &BTreeMap<String, String>) -> Arc<Session> {
+        let (id, secret) = (&credentials["access_key_id"], &credentials["secret_access_key"]);
+        self.aws.sessions_as(id, secret, None).await.of(&self.aws.target()).await.unwrap()
+    }
+}
+
+/// What a binding of that bucket may do with the object of that key: `p`ut, `g`et, `d`elete, `l`ist below it.
+async fn powers(session: &Session, bucket: &str, key: &str) -> String {
+    let s3 = session.s3();
+    let mut may = String::new();
+    let denied = |code: Option<&str>| assert_eq!(code, Some("AccessDenied"), "refused for the right reason");
+    match s3.put_object().bucket(bucket).key(key).body(b"x".to_vec().into()).send().await {
+        Ok(_) => may.push('p'),
+        Err(error) => denied(error.code()),
+    }
+    match s3.get_object().bucket(bucket).key(key).send().await {
+        Ok(_) => may.push('g'),
+        Err(error) => denied(error.code()),
+    }
+    match s3.list_objects_v2().bucket(bucket).prefix(key).send().await {
+        Ok(_) => may.push('l'),
+        Err(error) => denied(error.code()),
+    }
+    match s3.delete_object().bucket(bucket).key(key).send().await {
+        Ok(_) => may.push('d'),
+        Err(error) => denied(error.code()),
+    }
+    may
+}
+
+#[tokio::test]
+async fn a_bucket_binding_can_do_what_it_asked_for_and_no_more() {
+    let mut instance = Instance::provision("s3-bucket", "standard", json!({ "deletion": "delete" })).await;
+    let root = instance.aws.sessions().await.of(&instance.aws.target()).await.unwrap().s3();
+    let keys = ["a/1", "a*1", "b/1", "${aws:username}/1", "?/1", "aa"];
+    for (params, expected) in [
+        (json!({}), ["pgld"; 6]),
+        (json!({ "role": "read-only" }), ["gl"; 6]),
+        (json!({ "role": "write-only" }), ["p"; 6]),
+        (json!({ "prefix": "a/" }), ["pgld", "", "", "", "", ""]),
+        (json!({ "prefix": "*" }), [""; 6]),
+        (json!({ "prefix": "a*" }), ["", "pgld", "", "", "", ""]),
+        (json!({ "prefix": "?/", "role": "read-only" }), ["", "", "", "", "gl", ""]),
+        (json!({ "prefix": "${aws:username}" }), ["", "", "", "pgld", "", ""]),
+    ] {
+        let credentials = instance.bind(params.clone()).await;
+        let session = instance.using(&credentials).await;
+        let bucket = credentials["bucket"].as_str();
+        for (key, expected) in keys.iter().zip(expected) {
+            root.put_object().bucket(bucket).key(*key).send().await.unwrap();
+            assert_eq!(powers(&session, bucket, key).await, expected, "{params} on {key}");
+        }
+        // Listing without a prefix shows everything, so a binding with one may not.
+        let lists = session.s3().list_objects_v2().bucket(bucket).send().await.is_ok();
+        assert_eq!(lists, params.get("prefix").is_none() && params["role"] != "write-only", "{params}");
+        assert!(session.s3().delete_bucket_policy().bucket(bucket).send().await.is_err());
+        // Nor is the user's own name, or another bucket, of any use.
+        let user = instance.outputs["identity"]["user_name"].as_str().unwrap().to_owned();
+        if params.get("prefix").is_some() {
+            assert_eq!(powers(&session, bucket, &format!("{user}/1")).await, "");
+        }
+    }
+    instance.deprovision().await;
+}
+
+#[tokio::test]
+async fn a_queue_binding_can_do_what_it_asked_for_and_no_more() {
+    let mut instance = Instance::provision("sqs-queue", "standard", json!({ "receive_wait_seconds": 0 })).await;
+    for (params, queue, dead) in [
+        (json!({ "role": "producer" }), "s", ""),
+        (json!({ "role": "consumer" }), "r", ""),
+        (json!({}), "sr", ""),
+        (json!({ "dead_letters": true, "role": "consumer" }), "r", "r"),
+        (json!({ "dead_letters": true }), "sr", "sr"),
+    ] {
+        let credentials = instance.bind(params.clone()).await;
+        let sqs = instance.using(&credentials).await.sqs();
+        for (url, expected) in [(&credentials["queue_url"], queue), (&credentials["dead_letter_queue_url"], dead)] {
+            let mut may = String::new();
+            if sqs.send_message().queue_url(url).message_body("x").send().await.is_ok() {
+                may.push('s');
+            }
+            if sqs.receive_message().queue_url(url).send().await.is_ok() {
+                may.push('r');
+            }
+            assert_eq!(may, expected, "{params} on {url}");
+            assert!(sqs.delete_queue().queue_url(url).send().await.is_err());
+        }
+    }
+    instance.deprovision().await;
+}
+
+#[tokio::test]
+async fn every_plan_and_style_comes_out_flat_and_whole() {
+    for (offering, plan, params) in [
+        ("s3-bucket", "versioned", json!({ "deletion": "delete" })),
+        ("s3-bucket", "archive", json!({ "object_lock": true, "retention_days": 1, "retention_mode": "GOVERNANCE" })),
+        (
+            "sqs-queue",
+            "fifo",
+            json!({ "deduplicate": true, "deduplication_scope": "messageGroup", "fifo_throughput_limit": "perMessageGroupId" }),
+        ),
+        ("sqs-queue", "standard", json!({ "dead_letter_queue": false })),
+    ] {
+        let mut instance = Instance::provision(offering, plan, params).await;
+        let canonical = instance.bind(json!({})).await;
+        assert_eq!(canonical["provider"], "aws");
+        let old = instance.bind(json!({ "credential_style": "aws-servicebroker" })).await;
+        assert!(old.keys().any(|key| key.ends_with("_AWS_SECRET_ACCESS_KEY")), "{:?}", old.keys());
+        let cf = instance.bind(json!({ "credential_style": "cloudfoundry" })).await;
+        assert!(cf.contains_key("arn") && cf.contains_key("secret_access_key"), "{:?}", cf.keys());
+        instance.deprovision().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_before_anything_is_made() {
+    let bucket = Instance::provision("s3-bucket", "standard", json!({ "deletion": "delete" })).await;
+    let queue = Instance::provision("sqs-queue", "standard", json!({ "dead_letter_queue": false })).await;
+    let refused = |instance: &Instance, plan: &str, verb: Verb, given: Value| {
+        let plan = instance.revision.plan_named(plan).unwrap();
+        let held = &instance.names.instance["params"];
+        let refusals = instance.revision.accept(plan, verb, given.as_object().unwrap(), &Map::new(), held).unwrap_err();
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        refusals[0].parameter.clone().unwrap()
+    };
+    for (plan, given, parameter) in [
+        ("standard", json!({ "object_lock": true, "deletion": "delete" }), "deletion"),
+        ("standard", json!({ "retention_days": 1 }), "retention_days"),
+        ("standard", json!({ "expire_old_versions_after_days": 1 }), "expire_old_versions_after_days"),
+        ("standard", json!({ "transitions": [{ "after_days": 29, "storage_class": "ONEZONE_IA" }] }), "transitions"),
+        ("archive", json!({ "expire_after_days": 180 }), "expire_after_days"),
+        ("standard", json!({ "log_prefix": "x" }), "log_prefix"),
+        ("versioned", json!({ "versioning": false }), "versioning"),
+    ] {
+        assert_eq!(refused(&bucket, plan, Verb::Create, given), parameter);
+    }
+    assert_eq!(refused(&queue, "standard", Verb::Create, json!({ "deduplicate": true })), "deduplicate");
+    let high = json!({ "fifo_throughput_limit": "perMessageGroupId" });
+    assert_eq!(refused(&queue, "fifo", Verb::Create, high), "fifo_throughput_limit");
+    let short = json!({ "dead_letter_retention_seconds": 60 });
+    assert_eq!(refused(&queue, "fifo", Verb::Create, short), "dead_letter_retention_seconds");
+    assert_eq!(refused(&queue, "standard", Verb::Bind, json!({ "dead_letters": true })), "dead_letters");
+    for instance in [&bucket, &queue] {
+        assert_eq!(refused(instance, "standard", Verb::Bind, json!({ "identity": "role" })), "role_arn");
+        let styled = json!({ "identity": "role", "role_arn": "arn:aws:iam::123456789012:role/r", "credential_style": "cloudfoundry" });
+        assert_eq!(refused(instance, "standard", Verb::Bind, styled), "credential_style");
+    }
+    bucket.deprovision().await;
+    queue.deprovision().await;
+}
+
+/// The policy that is generated for the broker is enough for all it does.
+#[tokio::test]
+async fn the_brokers_own_policy_suffices() {
+    let instance = Instance::provision("s3-bucket", "standard", json!({ "deletion": "delete" })).await;
+    let within = Within {
+        partition: "aws".to_owned(),
+        account: instance.aws.account.clone(),
+        name_prefix: "chandlery-".to_owned(),
+        permissions_boundary: None,
+    };
+    let policy = least_privilege(&instance.registry, &within);
+    let aws = instance.aws.clone();
+    let iam = aws.sessions().await.of(&aws.target()).await.unwrap().iam();
+    iam.create_user().user_name("broker").send().await.unwrap();
+    iam.put_user_policy()
+        .user_name("broker")
+        .policy_name("p")
+        .policy_document(policy.to_string())
+        .send()
+        .await
+        .unwrap();
+    let key = iam.create_access_key().user_name("broker").send().await.unwrap().access_key.unwrap();
+    let sessions = aws.sessions_as(&key.access_key_id, &key.secret_access_key, None).await;
+    let full = json!({ "versioning": true, "event_bridge": true, "when_not_empty": "delete", "vpc": "vpc-0123456789abcdef0",
+        "lifecycle": [{ "expire_after_days": 1 }], "cors": [{ "allowed_origins": ["*"], "allowed_methods": ["GET"] }] });
+    let identity = json!({ "statements": [{ "actions": ["s3:GetObject"], "resources": ["*"] }] });
+    let cases: [(Box<dyn Driver>, Value); 3] = [
+        (Box::new(BucketDriver::new(sessions.clone())), full),
+        (Box::new(QueueDriver::new(sessions.clone())), json!({ "when_not_empty": "refuse" })),
+        (Box::new(IdentityDriver::new(sessions)), identity),
+    ];
+    for (driver, desired) in cases {
+        let cx = aws.context("chandlery-#");
+        let (handle, outputs) = ready(driver.as_ref(), &cx, &desired, None).await.unwrap();
+        if driver.kind().name == "s3/bucket" {
+            // The broker is not in the VPC, and yet has to see and delete what is in the bucket.
+            let root = aws.sessions().await.of(&aws.target()).await.unwrap().s3();
+            let put = root.put_object().bucket(outputs.0["name"].as_str().unwrap()).key("a").send().await;
+            assert_eq!(put.unwrap_err().code(), Some("AccessDenied"), "root is not in the VPC either");
+        }
+        ready(driver.as_ref(), &again(&cx), &desired, Some(&handle)).await.unwrap();
+        driver.inventory(&cx, "chandlery-").await.unwrap();
+        driver.may_delete(&again(&cx), &desired, Some(&handle)).await.unwrap();
+        gone(driver.as_ref(), &again(&cx), &desired, None).await.unwrap();
+    }
+    iam.delete_access_key().user_name("broker").access_key_id(key.access_key_id).send().await.unwrap();
+    iam.delete_user_policy().user_name("broker").policy_name("p").send().await.unwrap();
+    iam.delete_user().user_name("broker").send().await.unwrap();
+    instance.deprovision().await;
+}

@@ -1,0 +1,1 @@
+"""One file per verb; each has main(arguments) -> exit status."""
