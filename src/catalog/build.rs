@@ -14,7 +14,7 @@ use super::check;
 use super::compiled::{CANONICAL, Compiled, CompiledBinding, CompiledRule, style_parameter};
 use super::document::{Offering, Parameter};
 use super::format;
-use super::located::Located;
+use super::located::{Located, dotted};
 use super::order::order;
 use super::parameters::ParameterSet;
 use super::plan::Plan;
@@ -43,12 +43,31 @@ pub(super) fn parse(file: &str, source: &str, registry: &Registry) -> Result<(Re
 
     let mut errors = Vec::new();
     let revision = compile(offering, source, registry, &mut errors);
-    problems.0.extend(errors.into_iter().map(|(pointer, message)| located.problem(&pointer, message)));
     check::facts(&revision, registry, &located, &mut problems.0);
+    // That a whole schema does not compile is news only where no check said why.
+    errors.retain(|(pointer, _)| {
+        let section = dotted(pointer);
+        !matches!(section.as_str(), "parameters" | "bind_parameters")
+            || !problems.0.iter().any(|problem| problem.path.starts_with(&section))
+    });
+    problems.0.extend(errors.into_iter().map(|(pointer, message)| located.problem(&pointer, message)));
     if problems.0.is_empty() {
         check::plans(&revision, registry, &located, &mut problems.0);
     }
     problems.or_ok((revision, located))
+}
+
+/// Compiles what was accepted before, without the checks. Keys that are not known any more are passed over.
+pub(super) fn restore(file: &str, source: &str, registry: &Registry) -> Result<Revision, Problems> {
+    let (located, problems) = Located::parse(file, source);
+    let mut problems = Problems(problems);
+    let Some(located) = located else { return Err(problems) };
+    let (value, _) = format::check(&located, &mut Vec::new());
+    let Some(offering) = typed(&located, value, &mut problems) else { return Err(problems) };
+    let mut errors = Vec::new();
+    let revision = compile(offering, source, registry, &mut errors);
+    problems.0.extend(errors.into_iter().map(|(pointer, message)| located.problem(&pointer, message)));
+    problems.or_ok(revision)
 }
 
 fn typed(located: &Located, value: Value, problems: &mut Problems) -> Option<Offering> {
@@ -75,16 +94,20 @@ fn compile(mut offering: Offering, source: &str, registry: &Registry, errors: &m
         .iter()
         .map(|plan| {
             let schema = schema::closed(&offering.parameters, plan, Verb::Create);
-            Plan::new(plan.clone(), validator(schema))
+            Plan::new(plan.clone(), validator(schema, "/parameters", errors))
         })
         .collect::<Vec<_>>();
     let bind_validator = match offering.plans.first() {
-        Some(plan) => validator(schema::closed(&offering.bind_parameters, plan, Verb::Bind)),
-        None => validator(json!({})),
+        Some(plan) => {
+            validator(schema::closed(&offering.bind_parameters, plan, Verb::Bind), "/bind_parameters", errors)
+        }
+        None => Validator::anything(),
     };
-    let set =
-        |declared: &BTreeMap<String, Parameter>| ParameterSet::new(declared.clone(), validator(schema::open(declared)));
-    let (parameters, bind_parameters) = (set(&offering.parameters), set(&offering.bind_parameters));
+    let mut set = |declared: &BTreeMap<String, Parameter>, pointer: &str| {
+        ParameterSet::new(declared.clone(), validator(schema::open(declared), pointer, errors))
+    };
+    let parameters = set(&offering.parameters, "/parameters");
+    let bind_parameters = set(&offering.bind_parameters, "/bind_parameters");
 
     let mut resources = BTreeMap::new();
     let scopes = [
@@ -131,9 +154,12 @@ fn compile(mut offering: Offering, source: &str, registry: &Registry, errors: &m
     revision
 }
 
-/// A schema that does not compile is reported by the checks; nothing is asked of a revision with problems.
-fn validator(schema: Value) -> Validator {
-    Validator::compile(schema, Draft::Draft4).unwrap_or_else(|_| Validator::anything())
+/// A schema that does not compile; the checks say more about it.
+fn validator(schema: Value, pointer: &str, errors: &mut Vec<Failure>) -> Validator {
+    Validator::compile(schema, Draft::Draft4).unwrap_or_else(|message| {
+        errors.push((pointer.to_owned(), format!("a schema does not compile: {message}")));
+        Validator::anything()
+    })
 }
 
 fn declare_style_parameter(offering: &mut Offering) {

@@ -19,6 +19,8 @@ mod format;
 mod functions;
 mod given;
 pub mod identity;
+#[cfg(test)]
+mod laws;
 mod located;
 mod lock;
 mod order;
@@ -40,6 +42,7 @@ mod tests;
 mod text;
 mod tree;
 mod validator;
+mod walk;
 mod words;
 
 pub use check::{is_word, sample};

@@ -170,7 +170,19 @@ impl Revision {
         refusals.extend(rules.filter_map(|rule| broken(rule, &view)));
     }
 
-    /// What the user set in total after an update: null takes a parameter back to its default.
+    /// What of the user's parameters goes along to this revision and that plan. What the plan fixes, the administrator forces,
+    /// or the file does not know any more is left behind: the user set it when it was theirs to set, and an update that does not
+    /// mention it must not fail for it.
+    pub fn carried(&self, to: &Plan, current: &Map<String, Value>, forced: &Map<String, Value>) -> Map<String, Value> {
+        let stays = |name: &str| {
+            self.parameters.declared.contains_key(name)
+                && !to.document().fixed.contains_key(name)
+                && !forced.contains_key(name)
+        };
+        current.iter().filter(|(name, _)| stays(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// What the user set in total after an update of `current` (see [`Revision::carried`]): null takes a parameter back to its default.
     pub fn merge(&self, current: &Map<String, Value>, patch: &Map<String, Value>) -> Map<String, Value> {
         let mut merged = current.clone();
         for (name, value) in patch {

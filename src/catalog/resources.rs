@@ -121,8 +121,11 @@ fn bool_of(tree: &Tree, view: &View<'_>, resource: &Compiled, key: &str) -> Resu
     }
 }
 
+/// An entry's key and value; neither where there is no `for_each`.
+pub(super) type Entry = (Option<String>, Option<Value>);
+
 /// The entries of a resource: one without a key, or one for each entry of its `for_each`.
-pub(super) fn entries(resource: &Compiled, view: &View<'_>) -> Result<Vec<(Option<String>, Option<Value>)>, EvalError> {
+pub(super) fn entries(resource: &Compiled, view: &View<'_>) -> Result<Vec<Entry>, EvalError> {
     let Some(tree) = &resource.for_each else { return Ok(vec![(None, None)]) };
     let at = |message: &str| EvalError::at(&resource.pointer, "for_each", message.to_owned());
     let value = match tree {

@@ -48,6 +48,12 @@ impl Revision {
         build::parse(file, source, registry).map(|(revision, _)| revision)
     }
 
+    /// Compiles a revision that was accepted before. It is not checked again: a later version of this program may ask more of new
+    /// files than it asked then, and instances of the old one must stay manageable.
+    pub fn restore(file: &str, source: &str, registry: &Registry) -> Result<Self, Problems> {
+        build::restore(file, source, registry)
+    }
+
     /// The OSB service id.
     pub fn service_id(&self) -> &ServiceId {
         &self.service_id

@@ -14,7 +14,7 @@ use super::analysis::Path;
 /// | name | holds |
 /// |---|---|
 /// | `params` | the effective parameters, as [`Revision::accept`](super::Revision::accept) returned them (a binding's in binding scope) |
-/// | `plan` | ignored keys are harmless; what the plan fixes, `id` and `name` ([`Plan::names`](super::Plan::names)) |
+/// | `plan` | what the plan fixes, `id` and `name`: [`Plan::names`](super::Plan::names) |
 /// | `instance` | `slug uid id`, where the platform gave them `name namespace organization space`, and in binding scope `params` |
 /// | `binding` | `slug uid id app_guid` |
 /// | `target` | `name account region partition` |

@@ -49,9 +49,9 @@ impl Shelf {
         self.0.known.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
-    /// Compiles a revision that came from the database and remembers it.
+    /// Compiles a revision that came from the database and remembers it. It was checked when it was accepted.
     pub fn learn(&self, name: &str, source: &str) -> Result<Arc<Revision>, Problems> {
-        let revision = Arc::new(Revision::parse(&format!("{name}.yaml"), source, &self.0.registry)?);
+        let revision = Arc::new(Revision::restore(&format!("{name}.yaml"), source, &self.0.registry)?);
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(known.entry(revision.digest.clone()).or_insert(revision)))
     }

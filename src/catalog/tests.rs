@@ -195,3 +195,26 @@ fn the_catalog_entry_says_what_can_change() {
     let bind = &plan("fifo").schemas.service_binding.create.parameters;
     assert_eq!(bind["properties"]["credential_style"]["enum"], json!(["canonical", "old"]));
 }
+
+#[test]
+fn an_update_leaves_behind_what_is_no_longer_the_users_to_set() {
+    let revision = queue();
+    let large = revision.plan_named("large").unwrap();
+    let current = map(json!({"retention": 70, "gone": 1, "deletion": "retain", "dead_letters": false}));
+    let carried = revision.carried(large, &current, &map(json!({"deletion": "delete"})));
+    assert_eq!(carried, map(json!({"dead_letters": false})));
+}
+
+#[test]
+fn an_accepted_revision_is_restored_without_the_checks() {
+    let registry = super::testing::registry();
+    let source = super::testing::QUEUE
+        .replace("tags: [queue]", "former_key: 1")
+        .replace("kind: test/group", "kind: test/former");
+    assert!(Revision::parse("q.yaml", &source, &registry).is_err());
+    let revision = Revision::restore("q.yaml", &source, &registry).unwrap();
+    assert_eq!(revision.name(), "test-queue");
+    assert_ne!(revision.digest, queue().digest);
+    let is_shared = |_: &(dyn Send + Sync)| ();
+    is_shared(&revision);
+}

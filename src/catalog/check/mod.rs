@@ -82,7 +82,11 @@ fn every_expression<'r>(revision: &'r Revision, visit: &mut dyn FnMut(&str, &'r 
         let place = Place::at(Instance, Sees::ResourceNames);
         tree.expressions("/instance/dashboard_url", &mut |p, e| visit(p, e, place));
     }
-    let told = [("labels", &revision.labels, Sees::ResourceNames), ("attributes", &revision.attributes, Sees::Outputs)];
+    let told = [
+        ("labels", &revision.labels, Sees::ResourceNames),
+        ("attributes", &revision.attributes, Sees::Outputs),
+        ("provides", &revision.provides, Sees::Outputs),
+    ];
     for (key, tree, sees) in told {
         tree.expressions(&format!("/instance/{key}"), &mut |p, e| visit(p, e, Place::at(Instance, sees)));
     }

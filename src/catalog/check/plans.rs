@@ -37,9 +37,7 @@ pub(super) fn check(report: &mut Report<'_>) {
         };
         trial.instance(&base, &guessed, None);
         for (name, value) in variations(set, fixed) {
-            let mut given = given.clone();
-            given.insert(name.to_owned(), value);
-            if let Ok(params) = accept(&given) {
+            if let Some(params) = vary(set, fixed, &given, (name, value), &accept) {
                 trial.instance(&params, &guessed, Some(name));
             }
         }
@@ -70,5 +68,24 @@ pub(super) fn variations<'s>(
     let settable = set.declared.iter().filter(|(name, _)| !fixed.contains_key(*name));
     settable.flat_map(|(name, parameter)| {
         samples::candidates(set, name, parameter).into_iter().map(|value| (name.as_str(), value))
+    })
+}
+
+/// The effective parameters with one of them set. A rule may want another one with it: the first that helps will do.
+pub(super) fn vary<E, F: Fn(&Map<String, Value>) -> Result<Value, E>>(
+    set: &ParameterSet,
+    fixed: &Map<String, Value>,
+    given: &Map<String, Value>,
+    (name, value): (&str, Value),
+    accept: &F,
+) -> Option<Value> {
+    let mut given = given.clone();
+    given.insert(name.to_owned(), value);
+    accept(&given).ok().or_else(|| {
+        variations(set, fixed).filter(|(other, _)| *other != name).find_map(|(other, value)| {
+            let mut given = given.clone();
+            given.insert(other.to_owned(), value);
+            accept(&given).ok()
+        })
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jsonschema::Draft;
 use serde_json::{Map, Value, json};
 
 use super::super::document::Parameter;
@@ -9,10 +10,37 @@ use super::super::parameters::ParameterSet;
 use super::super::plan::Plan;
 use super::super::revision::Revision;
 use super::super::scope::Names;
+use super::super::validator::Validator;
 
 /// The longest slug there is: a prefix of 20 characters, a hyphen, 16 random ones.
 const SLUG: &str = "pppppppppppppppppppp-0000000000000000";
 const BIND_SLUG: &str = "pppppppppppppppppppp-1111111111111111";
+
+/// What a pattern is tried with.
+const TEXTS: &[&str] = &[
+    "sample",
+    "A",
+    "1",
+    "a1",
+    "A1",
+    "a-1",
+    "a:A",
+    "/a",
+    "a/",
+    "a.b",
+    "a@b.c",
+    "1.0",
+    "10.0.0.0/16",
+    "https://example.com",
+    "vpc-00000000",
+    "subnet-00000000",
+    "sg-00000000",
+    "key/00000000-0000-4000-8000-000000000000",
+    "arn:aws:iam::123456789012:role/sample",
+    "arn:aws:sqs:eu-central-1:123456789012:sample",
+    "arn:aws:s3:::sample",
+    "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-4000-8000-000000000000",
+];
 
 /// The static names of an instance, with the longest slug.
 pub(super) fn names(plan: &Plan, params: Value) -> Names {
@@ -60,10 +88,18 @@ pub(super) fn candidates(set: &ParameterSet, name: &str, parameter: &Parameter) 
     if let Some(options) = parameter.schema.get("enum").and_then(Value::as_array) {
         return options.clone();
     }
-    match parameter.schema.get("type").and_then(Value::as_str) {
+    // The default is tried anyway, and often it is the emptiest value there is.
+    let mut schema = parameter.schema.clone();
+    schema.remove("default");
+    let values = match schema.get("type").and_then(Value::as_str) {
         Some("boolean") => vec![false.into(), true.into()],
-        _ => valid(set, name, sample(&parameter.schema)).into_iter().collect(),
-    }
+        Some("integer" | "number") => {
+            let ends: Vec<Value> = ["minimum", "maximum"].iter().filter_map(|end| schema.get(*end).cloned()).collect();
+            if ends.is_empty() { vec![1.into()] } else { ends }
+        }
+        _ => sample(&schema).into_iter().collect(),
+    };
+    values.into_iter().filter_map(|value| valid(set, name, Some(value))).collect()
 }
 
 fn valid(set: &ParameterSet, name: &str, value: Option<Value>) -> Option<Value> {
@@ -72,7 +108,7 @@ fn valid(set: &ParameterSet, name: &str, value: Option<Value>) -> Option<Value> 
     set.values.violations(&alone).is_empty().then_some(value)
 }
 
-/// A value that should satisfy a schema.
+/// A value that should satisfy a schema; none where none is found.
 pub fn sample(schema: &Map<String, Value>) -> Option<Value> {
     if let Some(default) = schema.get("default") {
         return Some(default.clone());
@@ -93,7 +129,13 @@ pub fn sample(schema: &Map<String, Value>) -> Option<Value> {
     let count = |key: &str| schema.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
     match kind {
         "integer" | "number" => number("minimum").or_else(|| number("maximum")).or(Some(1.into())),
-        "string" => Some("a".repeat(count("minLength").unwrap_or(1).max(1)).into()),
+        "string" => {
+            let plain = "a".repeat(count("minLength").unwrap_or(1).max(1));
+            let Some(_) = schema.get("pattern") else { return Some(plain.into()) };
+            let validator = Validator::compile(Value::Object(schema.clone()), Draft::Draft4).ok()?;
+            let texts = std::iter::once(plain.as_str()).chain(TEXTS.iter().copied()).map(Value::from);
+            texts.into_iter().find(|text| validator.violations(text).is_empty())
+        }
         "boolean" => Some(true.into()),
         "array" => {
             let item = schema.get("items").and_then(Value::as_object).and_then(sample);

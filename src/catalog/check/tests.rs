@@ -190,6 +190,33 @@ fn resources_fit_their_kinds() {
 }
 
 #[test]
+fn values_that_a_rule_wants_together_are_tried_together() {
+    let rule = "rules:\n  - assert: ${{ params.key is none or not params.dead_letters }}\n    message: No.\n";
+    let source = QUEUE.replacen("rules:\n", rule, 1).replacen(
+        "key: ${{ params.key }}",
+        "key: ${{ 5 if params.key else none }}",
+        1,
+    );
+    let problems = Revision::parse("q.yaml", &source, &registry()).unwrap_err();
+    assert_eq!(problems.0[0].message, "in the plan standard: must be a text (test/queue)");
+}
+
+#[test]
+fn what_plans_change_must_be_changeable() {
+    let found = problems("change_to: [large]", "change_to: [fifo]");
+    let expected = [
+        "is part of the name of `queue`, which cannot change",
+        "reaches dead.fifo, which test/queue cannot change in place",
+        "reaches queue.fifo, which test/queue cannot change in place",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with("plans[0].change_to[0]: `plan.fifo` differs in the plan fifo and "), "{found}");
+        assert!(found.ends_with(expected), "{found}");
+    }
+}
+
+#[test]
 fn names_carry_the_slug_and_fit() {
     one(
         "name: ${{ instance.slug }}-dead",

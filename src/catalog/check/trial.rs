@@ -19,7 +19,7 @@ use super::super::schema::Verb;
 use super::super::scope::{Names, OutputMap, Scope, View};
 use super::super::tree::Tree;
 use super::super::validator::Validator;
-use super::plans::variations;
+use super::plans::{variations, vary};
 use super::samples;
 use super::watch::Watch;
 
@@ -59,8 +59,12 @@ impl<'r> Trial<'r> {
         }
         let told = revision.dashboard_url(&names).err().or_else(|| revision.labels(&names).err());
         told.into_iter().for_each(|error| self.tell_error(error));
-        if let Ok(view) = revision.output_view(Scope::Instance, &revision.attributes, &names, &outputs) {
-            self.observe(&revision.attributes, &view, "/instance/attributes", &pretended);
+        for (pointer, tree) in
+            [("/instance/attributes", &revision.attributes), ("/instance/provides", &revision.provides)]
+        {
+            if let Ok(view) = revision.output_view(Scope::Instance, tree, &names, &outputs) {
+                self.observe(tree, &view, pointer, &pretended);
+            }
         }
     }
 
@@ -77,9 +81,7 @@ impl<'r> Trial<'r> {
         let base = accept(&given).unwrap_or_else(|_| Value::Object(set.complete(&nothing, &given)));
         self.binding(instance, &base, guessed, &unknown);
         for (name, value) in variations(set, &nothing) {
-            let mut given = given.clone();
-            given.insert(name.to_owned(), value);
-            if let Ok(params) = accept(&given) {
+            if let Some(params) = vary(set, &nothing, &given, (name, value), &accept) {
                 self.binding(instance, &params, guessed, &unknown);
             }
         }
@@ -153,7 +155,6 @@ impl<'r> Trial<'r> {
         Some(outputs)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one trial has this many sides")]
     fn desired(
         &mut self,
         scope: Scope,

@@ -77,7 +77,7 @@ pub fn schema(out: &mut impl Write) -> io::Result<()> {
 fn report(problems: &[Problem], out: &mut impl Write) -> io::Result<()> {
     let mut sorted: Vec<&Problem> = problems.iter().collect();
     sorted.sort();
-    sorted.into_iter().try_for_each(|problem| writeln!(out, "{problem}"))
+    sorted.iter().try_for_each(|problem| writeln!(out, "{problem}"))
 }
 
 /// The sound offerings; what is wrong with the others is told, and is no hindrance to looking at these.

@@ -59,10 +59,12 @@ fn starter(name: &str, kind: &Kind) -> String {
                 let _ = writeln!(desired, "    {property}: ${{{{ params.{property} }}}}");
             }
             None => {
-                let value = schema.as_object().and_then(sample).filter(|_| must);
                 let description = schema.get("description").and_then(Value::as_str).unwrap_or("see the kind");
-                let comment = if must { "" } else { "# " };
-                let _ = writeln!(desired, "    {comment}{property}: {} # {description}", value.unwrap_or_default());
+                let (comment, value) = match schema.as_object().and_then(sample).filter(|_| must) {
+                    Some(value) => ("", value.to_string()),
+                    None => ("# ", "…".to_owned()),
+                };
+                let _ = writeln!(desired, "    {comment}{property}: {value} # {}", description.replace('\n', " "));
             }
         }
     }
@@ -147,8 +149,12 @@ fn parameter(property: &str, schema: &Value, required: bool, kind: &Kind) -> Opt
     if required {
         parameter.insert("required".to_owned(), true.into());
     }
-    // JSON is YAML.
-    Some(Value::Object(parameter).to_string())
+    // Values in JSON, which is YAML.
+    let first = |(keyword, _): &(&String, &Value)| u8::from(*keyword != "type");
+    let mut entries: Vec<(&String, &Value)> = parameter.iter().collect();
+    entries.sort_by_key(first);
+    let entries: Vec<String> = entries.into_iter().map(|(keyword, value)| format!("{keyword}: {value}")).collect();
+    Some(format!("{{ {} }}", entries.join(", ")))
 }
 
 fn quoted(text: &str) -> String {

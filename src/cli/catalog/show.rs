@@ -18,7 +18,11 @@ pub fn show(
     json: bool,
     out: &mut impl Write,
 ) -> io::Result<bool> {
-    let (mut all, sound) = offerings(directory, registry, out)?;
+    // What is read by a program holds nothing but JSON.
+    let (mut all, sound) = match json {
+        true => offerings(directory, registry, &mut io::sink())?,
+        false => offerings(directory, registry, out)?,
+    };
     if let Some(name) = name {
         all.retain(|revision| revision.name() == name);
         if all.is_empty() {
