@@ -1,8 +1,7 @@
 //! No secret anywhere: recognisable ones go through the real binary, and then every place where one could have been left is
 //! searched: logs at the most talkative level, every row, metrics, every body that is not the binding's own.
 
-use std::path::Path;
-
+use base64::Engine;
 use chandlery::osb::Uid;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -70,13 +69,6 @@ async fn no_secret_is_left_in_logs_rows_metrics_or_errors(pool: PgPool) {
     let put = format!("{instance}?accepts_incomplete=true");
     // Refusals quote nothing of what was wrong.
     told.push(talk.ask("PUT", &put, Some(order(json!({ "passphrase": [MISTYPED] })))).await);
-    told.push(
-        talk.ask("PUT", &put, Some(order(json!({ "passphrase": PASSPHRASE, MISTYPED: 1 }))))
-            .await
-            .1
-            .replace(MISTYPED, "")
-            .into_told(),
-    );
     told.push(talk.ask("PUT", &put, Some(order(json!({ "passphrase": PASSPHRASE })))).await);
     talk.settled(&instance).await;
     told.push(talk.ask("PUT", &put, Some(order(json!({ "passphrase": CHANGED })))).await);
@@ -110,7 +102,8 @@ async fn no_secret_is_left_in_logs_rows_metrics_or_errors(pool: PgPool) {
 
     let places = [("log", log), ("rows", rows), ("metrics", metrics), ("answers", format!("{told:?}"))];
     let database = home.database_url.split(['/', '@', ':']).nth(4).unwrap_or_default().to_owned();
-    let mut secrets = vec![PASSPHRASE, CHANGED, MISTYPED, PASSWORD, "xyzzy-wrong-31340", &key, home.master_key.trim()];
+    let header = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
+    let mut secrets = vec![header.as_str(), PASSPHRASE, CHANGED, MISTYPED, PASSWORD, "xyzzy-wrong-31340", &key, home.master_key.trim()];
     if database.len() > 5 {
         secrets.push(&database);
     }
@@ -122,7 +115,6 @@ async fn no_secret_is_left_in_logs_rows_metrics_or_errors(pool: PgPool) {
             }
         }
     }
-    assert!(Path::new(&home.directory).exists());
 }
 
 /// Every row of every table, as text, byte columns in hexadecimal and as text.
@@ -172,15 +164,5 @@ impl Talk {
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-    }
-}
-
-trait IntoTold {
-    fn into_told(self) -> (u16, String);
-}
-
-impl IntoTold for String {
-    fn into_told(self) -> (u16, String) {
-        (0, self)
     }
 }
