@@ -6,7 +6,7 @@ use super::order::{Ordered, placement};
 use super::parameters::{Owner, refused, take_target};
 use super::{Broker, Caller, Outcome, broken, named};
 use crate::catalog::identity::InstanceFacts;
-use crate::catalog::{Given, Names, Verb};
+use crate::catalog::{Given, Names, Scope, Verb};
 use crate::osb::{
     Aftermath, Error, InstanceId, InstanceMetadata, OperationId, PlatformName, ProvisionRequest, ProvisionResponse,
     Uid, is_same,
@@ -42,9 +42,8 @@ impl Broker {
         let ordered = ordered?;
 
         let asked = request.clone();
-        let mut given = Given::default();
-        given.target = take_target(&ordered.revision, &mut request.parameters.0)?;
-        given.given = std::mem::take(&mut request.parameters.0);
+        let target = take_target(&ordered.revision, &mut request.parameters.0)?;
+        let mut given = Given { given: std::mem::take(&mut request.parameters.0), target, ..Given::default() };
         let decision = self.decide(caller, &request, &ordered, &given)?;
         let owner =
             Owner { platform: &caller.platform, organization: &request.organization_guid, space: &request.space_guid };
@@ -56,6 +55,11 @@ impl Broker {
             .revision
             .accept(plan, Verb::Create, &given.values(), &given.forced, &Value::Null)
             .map_err(|refusals| refused(&refusals))?;
+        let instance = self.new_instance(caller, id, &request, &ordered, &decision, &given)?;
+        let names = Names::of_instance(self.prefix(), &facts(&instance), plan, params);
+        // Names that grow from what the user chose may be too long, and the user can still choose others.
+        let specs = ordered.revision.resources(Scope::Instance, &names);
+        specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
         let version = plan.document().maintenance.as_ref().map(|maintenance| maintenance.version.as_str());
         if request.maintenance_info.as_ref().is_some_and(|asked| Some(asked.version.as_str()) != version) {
             return Err(Error::MaintenanceInfoConflict);
@@ -64,8 +68,6 @@ impl Broker {
             return Err(Error::AsyncRequired);
         }
 
-        let instance = self.new_instance(caller, id, &request, &ordered, &decision, &given)?;
-        let names = Names::of_instance(self.prefix(), &facts(&instance), plan, params);
         let operation = NewOperation {
             id: OperationId::random(),
             description: "accepted; the work begins in a moment",
@@ -264,7 +266,7 @@ impl Broker {
     pub(super) fn names_of(&self, instance: &Instance, ordered: &Ordered) -> Result<Names, Error> {
         let plan = ordered.plan()?;
         let given = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
-        let params = ordered.revision.accept(plan, Verb::Create, &given.values(), &given.forced, &Value::Null);
+        let params = ordered.revision.effective(plan, Verb::Create, &given, &Value::Null);
         let params =
             params.map_err(|refusals| broken("stored parameters do not fit their revision", &refused(&refusals)))?;
         Ok(Names::of_instance(self.prefix(), &facts(instance), plan, params))

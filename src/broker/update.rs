@@ -172,7 +172,7 @@ impl Broker {
         if !same {
             return Err(Error::ConcurrencyError);
         }
-        let params = aimed.revision.accept(plan, Verb::Create, &given.values(), &given.forced, &Value::Null);
+        let params = aimed.revision.effective(plan, Verb::Create, &given, &Value::Null);
         let params =
             params.map_err(|refusals| broken("accepted parameters do not fit their revision", &refused(&refusals)))?;
         let names = Names::of_instance(self.prefix(), &facts(instance), plan, params);
@@ -295,8 +295,9 @@ impl Broker {
         }
         let names = Names::of_instance(self.prefix(), &facts(instance), to, aim.params.clone());
         let outputs = self.public_outputs(instance.uid).await?;
-        let bug = |error| broken("a change cannot be evaluated", &error);
-        let specs = aim.ordered.revision.resources(Scope::Instance, &names).map_err(bug)?;
+        let specs = aim.ordered.revision.resources(Scope::Instance, &names);
+        let specs =
+            specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
         for row in store::resource::of_owner(self.pool(), instance.uid).await? {
             let (Some(desired), ResourceState::Ready) = (&row.desired, row.state) else { continue };
             if !specs.iter().any(|spec| spec.key == row.key) {
