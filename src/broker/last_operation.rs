@@ -41,6 +41,10 @@ fn answer(row: Row, named: Option<&str>) -> Result<Polled, Error> {
         // The thing is gone: 410 for a platform that names the delete, which takes it as success; 200 for one that does
         // not, since 410 may surprise it (docs: "last_operation after a finished delete").
         OperationState::Succeeded if deletes && named == Some(row.id.to_string().as_str()) => return Err(Error::Gone),
+        // Asked about what the delete stopped: that did not succeed.
+        OperationState::Succeeded if deletes && row.named_superseded => {
+            LastOperation::failed("It was stopped by a delete, which has ended.", Aftermath::Unsaid)
+        }
         OperationState::Succeeded => LastOperation::succeeded(row.description),
         OperationState::Failed => {
             let aftermath = match (row.kind, row.instance_usable, row.update_repeatable) {

@@ -20,6 +20,7 @@ mod observer;
 mod plan;
 mod retry;
 mod subject;
+mod tally;
 mod turn;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -11,6 +12,7 @@ use super::act::{self, Outcome};
 use super::plan::{self, Goal, Wanted};
 use super::retry::Way;
 use super::subject::{self, Blueprint, Subject};
+use super::tally::Tally;
 use super::{Broken, Engine, bindings, ends};
 use crate::catalog::OutputMap;
 use crate::driver::Guard;
@@ -148,6 +150,7 @@ impl Turn<'_> {
         let mut running = FuturesUnordered::new();
         let mut busy = BTreeSet::new();
         let mut hopeless = None;
+        let mut tally = None;
         loop {
             let rows = store::resource::of_owner(self.engine.pool(), self.fence.owner).await?;
             if let Some(blueprint) = blueprint
@@ -172,16 +175,11 @@ impl Turn<'_> {
                     }
                     let Some(row) = rows.iter().find(|row| row.key == action.key()) else { continue };
                     busy.insert(row.key.clone());
-                    let done = rows.iter().filter(|row| row.state == store::ResourceState::Ready).count();
-                    let task = act::Task {
-                        turn: self,
-                        blueprint,
-                        way,
-                        row: row.clone(),
-                        outputs: outputs.clone(),
-                        done,
-                        total: rows.len(),
-                    };
+                    let wanted = blueprint.map_or(0, |blueprint| blueprint.specs.len());
+                    let tally = Arc::clone(tally.get_or_insert_with(|| Arc::new(Tally::new(&rows, wanted))));
+                    tally.begin(row);
+                    let task =
+                        act::Task { turn: self, blueprint, way, row: row.clone(), outputs: outputs.clone(), tally };
                     running.push(act::perform(task, action));
                 }
             }

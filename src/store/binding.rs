@@ -92,10 +92,15 @@ pub async fn of_instance(db: impl PgExecutor<'_>, instance: Uid) -> Result<Vec<B
         .await?)
 }
 
-/// How many bindings of an instance are not gone.
-pub async fn count(db: impl PgExecutor<'_>, instance: Uid) -> Result<i64> {
+/// How many bindings of an instance a limit counts: not those that failed and left nothing. Whoever counts waits for others
+/// who do, until this transaction ends, so that the limit cannot be overrun.
+pub async fn count_locked(db: &mut PgConnection, instance: Uid) -> Result<i64> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))::text", instance.to_string())
+        .fetch_one(&mut *db)
+        .await?;
     Ok(sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM binding WHERE instance = $1 AND state <> 'deleted'"#,
+        r#"SELECT count(*) AS "count!" FROM binding WHERE instance = $1 AND state <> 'deleted'
+           AND (state <> 'failed' OR EXISTS (SELECT FROM resource WHERE owner = binding.uid))"#,
         instance.uuid()
     )
     .fetch_one(db)

@@ -34,7 +34,7 @@ pub struct Change {
     pub revision: Option<String>,
     /// The new parameters, sealed for this operation's row.
     pub parameters: Option<Sealed>,
-    /// The new maintenance version.
+    /// The new revision's maintenance version; it goes with `revision`.
     pub maintenance_version: Option<String>,
     /// The new context.
     pub context: Option<Value>,
@@ -172,9 +172,12 @@ pub struct Polled {
     pub instance_usable: Option<bool>,
     /// See OSB's `update_repeatable`.
     pub update_repeatable: Option<bool>,
+    /// The operation that the platform named was stopped by this one.
+    pub named_superseded: bool,
 }
 
-/// The operation a platform asks about: the one it names if that still counts, else the newest of the instance.
+/// The operation a platform asks about: the one it names if that still counts (also when the id is in use again), else the
+/// newest of the instance.
 pub async fn poll_instance(
     db: impl PgExecutor<'_>,
     platform: &PlatformName,
@@ -184,10 +187,12 @@ pub async fn poll_instance(
     Ok(sqlx::query_as!(
         Polled,
         r#"SELECT o.id, o.kind AS "kind: OperationKind", o.state AS "state: OperationState", o.description, o.retry_after,
-                  o.instance_usable, o.update_repeatable
+                  o.instance_usable, o.update_repeatable,
+                  EXISTS (SELECT FROM operation s WHERE s.id = $3 AND s.owner = o.owner AND s.state = 'superseded')
+                  AS "named_superseded!"
            FROM instance i JOIN operation o ON o.owner = i.uid
            WHERE i.platform = $1 AND i.id = $2 AND o.kind NOT IN ('refresh', 'cleanup')
-           ORDER BY (i.state = 'deleted'), i.deleted_at DESC, (o.id = $3 AND o.state <> 'superseded') DESC NULLS LAST,
+           ORDER BY (o.id = $3 AND o.state <> 'superseded') DESC NULLS LAST, (i.state = 'deleted'), i.deleted_at DESC,
                     o.created_at DESC
            LIMIT 1"#,
         platform.as_str(),
@@ -209,11 +214,13 @@ pub async fn poll_binding(
     Ok(sqlx::query_as!(
         Polled,
         r#"SELECT o.id, o.kind AS "kind: OperationKind", o.state AS "state: OperationState", o.description, o.retry_after,
-                  o.instance_usable, o.update_repeatable
+                  o.instance_usable, o.update_repeatable,
+                  EXISTS (SELECT FROM operation s WHERE s.id = $4 AND s.owner = o.owner AND s.state = 'superseded')
+                  AS "named_superseded!"
            FROM instance i JOIN binding b ON b.instance = i.uid JOIN operation o ON o.owner = b.uid
            WHERE i.platform = $1 AND i.id = $2 AND b.id = $3 AND o.kind NOT IN ('refresh', 'cleanup')
-           ORDER BY (i.state = 'deleted'), i.deleted_at DESC, (b.state = 'deleted'), b.deleted_at DESC,
-                    (o.id = $4 AND o.state <> 'superseded') DESC NULLS LAST, o.created_at DESC
+           ORDER BY (o.id = $4 AND o.state <> 'superseded') DESC NULLS LAST, (i.state = 'deleted'), i.deleted_at DESC,
+                    (b.state = 'deleted'), b.deleted_at DESC, o.created_at DESC
            LIMIT 1"#,
         platform.as_str(),
         instance.as_str(),

@@ -69,6 +69,16 @@ pub async fn of_owner(db: impl PgExecutor<'_>, owner: Uid) -> Result<Vec<Resourc
     .await?)
 }
 
+/// Whether an owner still has something that must go: not what stays on purpose, nor what an operator told us to forget.
+pub async fn is_owed(db: impl PgExecutor<'_>, owner: Uid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM resource WHERE owner = $1 AND state NOT IN ('retained', 'abandoned')) AS "owed!""#,
+        owner.uuid(),
+    )
+    .fetch_one(db)
+    .await?)
+}
+
 /// A resource to be planned.
 #[derive(Clone, Debug)]
 pub struct NewResource {
