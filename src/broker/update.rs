@@ -56,7 +56,8 @@ impl Broker {
         let stored = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
 
         let live = store::operation::live(&mut *transaction, instance.uid).await?;
-        if let Some(live) = live {
+        // What brings the instance back after a failed update gives way to a new one.
+        if let Some(live) = live.filter(|live| live.kind != OperationKind::Refresh) {
             let joined = self.joined(&instance, &request, &stored, &live).await?;
             return if accepts_incomplete { Ok(Outcome::Accepted(joined)) } else { Err(Error::AsyncRequired) };
         }
@@ -111,6 +112,7 @@ impl Broker {
             context,
         };
         let kind = OperationKind::Update;
+        store::operation::supersede(&mut *transaction, instance.uid).await?;
         store::operation::accept(&mut *transaction, instance.uid, kind, Lane::Async, &operation, &change).await?;
         transaction.commit().await.map_err(store::Error::from)?;
         self.accepted(kind, aim.ordered.revision.name());

@@ -192,6 +192,12 @@ pub async fn set_state(db: impl PgExecutor<'_>, uid: Uid, state: State) -> Resul
     Ok(())
 }
 
+/// Locks the row before its owner, as requests do.
+pub(super) async fn lock_row(db: &mut PgConnection, uid: Uid) -> Result<()> {
+    sqlx::query!("SELECT uid FROM instance WHERE uid = $1 FOR NO KEY UPDATE", uid.uuid()).fetch_optional(db).await?;
+    Ok(())
+}
+
 /// Stores a context that was sent without any other change.
 pub async fn set_context(db: impl PgExecutor<'_>, uid: Uid, context: &Value) -> Result<()> {
     sqlx::query!("UPDATE instance SET context = $2, updated_at = now() WHERE uid = $1", uid.uuid(), context)

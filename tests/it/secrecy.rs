@@ -103,7 +103,16 @@ async fn no_secret_is_left_in_logs_rows_metrics_or_errors(pool: PgPool) {
     let places = [("log", log), ("rows", rows), ("metrics", metrics), ("answers", format!("{told:?}"))];
     let database = home.database_url.split(['/', '@', ':']).nth(4).unwrap_or_default().to_owned();
     let header = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
-    let mut secrets = vec![header.as_str(), PASSPHRASE, CHANGED, MISTYPED, PASSWORD, "xyzzy-wrong-31340", &key, home.master_key.trim()];
+    let mut secrets = vec![
+        header.as_str(),
+        PASSPHRASE,
+        CHANGED,
+        MISTYPED,
+        PASSWORD,
+        "xyzzy-wrong-31340",
+        &key,
+        home.master_key.trim(),
+    ];
     if database.len() > 5 {
         secrets.push(&database);
     }
