@@ -93,7 +93,8 @@ impl Broker {
         match (existing.state, &live) {
             (State::Failed, None) => {
                 let left = store::resource::of_owner(&mut *db, existing.uid).await?;
-                return if left.is_empty() { Ok(Rebound::Anew) } else { Err(Error::ConcurrencyError) };
+                let busy = left.iter().any(store::resource::Resource::is_ours);
+                return if busy { Err(Error::ConcurrencyError) } else { Ok(Rebound::Anew) };
             }
             (State::Failed | State::Deleting, _) | (_, Some(Operation { phase: Phase::Undo, .. })) => {
                 return Err(Error::ConcurrencyError);

@@ -84,7 +84,8 @@ impl Broker {
         match (existing.state, &live) {
             (State::Failed, None) => {
                 let left = store::resource::of_owner(self.pool(), existing.uid).await?;
-                return if left.is_empty() { Ok(None) } else { Err(Error::ConcurrencyError) };
+                let busy = left.iter().any(store::resource::Resource::is_ours);
+                return if busy { Err(Error::ConcurrencyError) } else { Ok(None) };
             }
             (State::Failed | State::Deleting, _) => return Err(Error::ConcurrencyError),
             (_, Some(Operation { phase: Phase::Undo, .. })) => return Err(Error::ConcurrencyError),

@@ -26,14 +26,22 @@ pub(super) async fn keep(engine: &Engine) {
 async fn keep_once(engine: &Engine, forget: bool) -> Result<(), Broken> {
     let parts = &engine.0.parts;
     for key in store::ring_key::all(&parts.pool).await? {
-        if !parts.vault.holds(key.id) {
-            parts.vault.add(parts.master.as_ref(), &key).await?;
-            tracing::info!(key = %key.id, "took over a ring key");
+        if parts.vault.holds(key.id) {
+            continue;
+        }
+        match parts.vault.add(parts.master.as_ref(), &key).await {
+            Ok(()) => tracing::info!(key = %key.id, "took over a ring key"),
+            // The heartbeat goes on, and says that this replica lacks the key: silence would count as death, and a key that
+            // this replica cannot open would be used.
+            Err(error) => {
+                tracing::error!(key = %key.id, %error, "a new ring key cannot be taken over; it is tried again")
+            }
         }
     }
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "unknown".to_owned());
     let version = env!("CARGO_PKG_VERSION");
-    store::replica::beat(&parts.pool, engine.0.replica, &host, version, &parts.vault.held()).await?;
+    let (held, seals_with) = (parts.vault.held(), parts.vault.active());
+    store::replica::beat(&parts.pool, engine.0.replica, &host, version, &held, seals_with).await?;
     let mut connection = parts.pool.acquire().await.map_err(store::Error::from)?;
     // A new key is used only once every replica holds it.
     if let Some(active) = store::ring_key::promote(&mut connection).await?

@@ -54,6 +54,13 @@ pub struct Resource {
     pub running_for: Option<f64>,
 }
 
+impl Resource {
+    /// Whether the broker still has to do with the thing: it is neither left in AWS on purpose nor forgotten.
+    pub fn is_ours(&self) -> bool {
+        !matches!(self.state, ResourceState::Retained | ResourceState::Abandoned)
+    }
+}
+
 /// All resources of an owner, in the order they were planned.
 pub async fn of_owner(db: impl PgExecutor<'_>, owner: Uid) -> Result<Vec<Resource>> {
     Ok(sqlx::query_as!(

@@ -7,13 +7,20 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
 use sqlx::postgres::PgListener;
+use sqlx::{PgExecutor, PgPool};
 use tokio::sync::{Notify, broadcast};
 
+use super::Result;
 use crate::osb::OperationId;
 
 const CHANNEL: &str = "chandlery";
+
+/// Rings the bell of every replica: for a program that is none of them.
+pub async fn ring(db: impl PgExecutor<'_>) -> Result<()> {
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(db).await?;
+    Ok(())
+}
 
 /// The bell of this process. Clones ring the same one.
 #[derive(Clone, Debug)]
