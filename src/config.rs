@@ -58,8 +58,8 @@ pub struct Http {
     #[arg(long, env = "CHANDLERY_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// The longest that any request may take. Platforms give up after 60 s, so does this.
-    #[arg(long, env = "CHANDLERY_REQUEST_TIMEOUT", default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    /// The longest that any request may take. Platforms give up after 60 s: they shall hear of it first.
+    #[arg(long, env = "CHANDLERY_REQUEST_TIMEOUT", default_value = "55s", value_parser = duration, value_name = "DURATION")]
     pub request_timeout: Duration,
 
     /// How long a synchronous bind or unbind is waited for before it is answered 503; the work goes on.

@@ -1,6 +1,6 @@
 //! `GET /v2/catalog`: rendered once for each platform and version, then served as bytes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use aws_lc_rs::digest;
@@ -11,6 +11,7 @@ use super::{Broker, Caller, CatalogPage};
 use crate::catalog::Catalog;
 use crate::osb::{self, ApiVersion, ForVersion, PlatformName};
 use crate::store;
+use crate::store::replica::Replica;
 use crate::store::revision::NewRevision;
 
 /// The rendered pages, until catalog or policy change.
@@ -48,9 +49,10 @@ impl Broker {
         Ok(page)
     }
 
-    /// Serves another catalog from now on: its revisions are recorded first, so that every replica can run by them; those
-    /// it replaces are retired, so that no replica takes new orders by them.
+    /// Serves another catalog from now on. Its revisions are recorded first, and that this replica serves them: whoever has
+    /// read this catalog may order from any replica.
     pub async fn publish(&self, catalog: Catalog) -> Result<(), PublishError> {
+        let mut digests = Vec::new();
         for revision in catalog.offerings() {
             let plan_ids: Vec<String> = revision.plans().iter().map(|plan| plan.id().to_string()).collect();
             let new = NewRevision {
@@ -61,14 +63,19 @@ impl Broker {
                 source: &revision.source,
             };
             store::revision::accept(self.pool(), &new).await?;
+            digests.push(revision.digest.clone());
         }
-        let before = self.shelf().current();
-        self.shelf().replace(catalog.clone());
+        let replica = Replica {
+            id: self.0.parts.replica,
+            host: &store::replica::host(),
+            version: env!("CARGO_PKG_VERSION"),
+            ring_keys: &self.vault().held(),
+            seals_with: self.vault().active(),
+            revisions: &digests,
+        };
+        store::replica::beat(self.pool(), &replica).await?;
+        self.shelf().replace(catalog);
         self.0.pages.clear();
-        let now: BTreeSet<&str> = catalog.offerings().iter().map(|revision| revision.digest.as_str()).collect();
-        for gone in before.offerings().iter().filter(|revision| !now.contains(revision.digest.as_str())) {
-            store::revision::retire(self.pool(), &gone.digest).await?;
-        }
         Ok(())
     }
 }

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 pub use catalog::PublishError;
+use uuid::Uuid;
 
 use crate::catalog::Shelf;
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ struct Inner {
 
 /// What the broker works with.
 pub struct Parts {
+    /// This replica's identity, which its engine shares.
+    pub replica: Uuid,
     /// Our database.
     pub pool: PgPool,
     /// Seals and unseals.

@@ -7,6 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::registry::registry;
 use super::{reload, setup};
@@ -52,10 +53,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         anyhow::bail!("the database is behind this version; run `chandlery migrate` first: {}", pending.join(", "));
     }
     let vault = setup::vault(&pool, master.as_ref()).await?;
-    let wake = Wake::default();
+    let (wake, replica) = (Wake::default(), Uuid::new_v4());
     let shelf = Shelf::new(registry.clone(), Catalog::new(Vec::new()));
     let broker = Broker::new(
         broker::Parts {
+            replica,
             pool: pool.clone(),
             vault: vault.clone(),
             shelf: shelf.clone(),
@@ -68,6 +70,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     );
     broker.publish(catalog).await.context("the catalog could not be recorded")?;
     let engine = Engine::new(engine::Parts {
+        replica,
         pool: pool.clone(),
         vault,
         master,

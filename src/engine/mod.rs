@@ -59,6 +59,8 @@ pub struct Settings {
 
 /// What the engine works with.
 pub struct Parts {
+    /// This replica's identity, which its broker shares.
+    pub replica: Uuid,
     /// Our database.
     pub pool: PgPool,
     /// Seals and unseals.
@@ -83,7 +85,6 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    replica: Uuid,
     leases: lease::Leases,
     targets: lanes::Targets,
     stopping: CancellationToken,
@@ -94,7 +95,6 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner {
             parts,
-            replica: Uuid::new_v4(),
             leases: lease::Leases::default(),
             targets: lanes::Targets::default(),
             stopping: CancellationToken::new(),

@@ -130,6 +130,7 @@ pub struct TestApp {
     pub wake: Wake,
     pub metrics: Arc<Metrics>,
     pub replica: Option<Replica>,
+    pub replica_id: uuid::Uuid,
     pub client: reqwest::Client,
     stop: CancellationToken,
 }
@@ -165,11 +166,12 @@ impl TestApp {
         let policy = Policy::parse("policy.yaml", &policy).unwrap_or_else(|problems| panic!("{problems}"));
         let catalog = Catalog::load(&options.catalog, &registry).unwrap_or_else(|problems| panic!("{problems}"));
         let vault = chandlery::cli::vault(&pool, master.as_ref()).await.unwrap();
-        let wake = Wake::default();
+        let (wake, replica) = (Wake::default(), Uid::random().uuid());
         let shelf = Shelf::new(registry.clone(), Catalog::new(Vec::new()));
         let metrics = Arc::new(Metrics::new());
         let broker = Broker::new(
             broker::Parts {
+                replica,
                 pool: pool.clone(),
                 vault: vault.clone(),
                 shelf: shelf.clone(),
@@ -204,6 +206,7 @@ impl TestApp {
             wake,
             metrics,
             replica: None,
+            replica_id: replica,
             client: reqwest::Client::new(),
             stop,
         };
@@ -216,6 +219,7 @@ impl TestApp {
     /// Starts an engine on this database.
     pub fn engine(&self, observer: Arc<dyn Observer>, settings: engine::Settings) -> Replica {
         let engine = Engine::new(engine::Parts {
+            replica: self.replica_id,
             pool: self.pool.clone(),
             vault: self.vault.clone(),
             master: Arc::clone(&self.master),
