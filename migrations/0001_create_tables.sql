@@ -169,7 +169,8 @@ CREATE TABLE replica (
     id         uuid PRIMARY KEY,
     host       text NOT NULL,
     version    text NOT NULL,
-    ring_keys  uuid[] NOT NULL,
+    ring_keys  uuid[] NOT NULL,                      -- those it can open values of
+    seals_with uuid NOT NULL,                        -- the one it seals new values under: it must not be forgotten
     revisions  text[] NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
     seen_at    timestamptz NOT NULL DEFAULT now()

@@ -166,6 +166,7 @@ impl Sessions {
             partition: String::new(),
             role_arn: None,
             external_id: None,
+            permissions_boundary: None,
         };
         let config = self.0.base.clone().into_builder().region(Region::new(region.to_owned())).build();
         let call_timeout = self.0.settings.call_timeout;

@@ -9,16 +9,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::PgListener;
+use sqlx::{PgExecutor, PgPool};
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::Result;
 use crate::osb::OperationId;
 
 const CHANNEL: &str = "chandlery";
 
 /// The payload that says: somebody's turn was overtaken.
 const OVERTAKEN: &str = "overtaken";
+
+/// Rings the bell of every replica: for a program that is none of them.
+pub async fn ring(db: impl PgExecutor<'_>) -> Result<()> {
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(db).await?;
+    Ok(())
+}
 
 /// The bell of this process. Clones ring the same one.
 #[derive(Clone, Debug)]
