@@ -165,7 +165,7 @@ pub struct Catalog {
     pub policy: PathBuf,
 
     /// How often both are looked at for changes.
-    #[arg(long, env = "CHANDLERY_RELOAD_INTERVAL", default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, env = "CHANDLERY_RELOAD_INTERVAL", default_value = "2s", value_parser = duration, value_name = "DURATION")]
     pub reload_interval: Duration,
 }
 
