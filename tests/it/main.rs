@@ -5,5 +5,6 @@
 mod architecture;
 mod drivers;
 mod lifecycle;
+mod master_key;
 mod secrecy;
 mod support;
