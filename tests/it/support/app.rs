@@ -1,8 +1,8 @@
 //! The whole broker in this process: real PostgreSQL, the real router on a port of its own, the engine, a fresh account of
 //! the AWS stand-in. Several replicas can share a database.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ::http::Method;
@@ -89,6 +89,7 @@ pub fn engine_settings() -> engine::Settings {
         lease: Duration::from_secs(40),
         renew: Duration::from_secs(10),
         call_timeout: Duration::from_secs(15),
+        backoff: Duration::from_secs(1),
         poll: Duration::from_millis(200),
         workers: 32,
         sync_workers: 8,
@@ -96,6 +97,13 @@ pub fn engine_settings() -> engine::Settings {
         name_prefix: "chandlery".to_owned(),
         tombstones: Duration::from_secs(7 * 24 * 3600),
     }
+}
+
+/// Compiling the repository's own catalog takes a while, and hundreds of brokers of the crash test serve it.
+fn load(directory: &Path, registry: &Registry) -> Catalog {
+    static OWN: OnceLock<Catalog> = OnceLock::new();
+    let load = || Catalog::load(directory, registry).unwrap_or_else(|problems| panic!("{problems}"));
+    if directory == Options::default().catalog { OWN.get_or_init(load).clone() } else { load() }
 }
 
 /// A replica's engine: stopped in good order, or killed.
@@ -154,8 +162,9 @@ impl TestApp {
         Self::at(self.pool.clone(), self.aws.clone(), Arc::clone(&self.master), options).await
     }
 
-    async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
-        let sessions = aws.sessions_seen_by(options.calls.clone()).await;
+    /// On that database and account, under that master key.
+    pub async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
+        let sessions = aws.sessions_of(&options.settings, options.calls.clone()).await;
         let registry = chandlery::cli::registry(&sessions);
         let policy = options
             .policy
@@ -163,7 +172,7 @@ impl TestApp {
             .replace("PASSWORD", &policy::hash(PASSWORD))
             .replace("TOKEN", &policy::hash("token"));
         let policy = Policy::parse("policy.yaml", &policy).unwrap_or_else(|problems| panic!("{problems}"));
-        let catalog = Catalog::load(&options.catalog, &registry).unwrap_or_else(|problems| panic!("{problems}"));
+        let catalog = load(&options.catalog, &registry);
         let vault = chandlery::cli::vault(&pool, master.as_ref()).await.unwrap();
         let wake = Wake::default();
         let shelf = Shelf::new(registry.clone(), Catalog::new(Vec::new()));
@@ -192,21 +201,9 @@ impl TestApp {
             Arc::new(|_: &str, _: &Method, _, _| {}),
         );
         tokio::spawn(server.run(http::router(app), stop.clone()));
-        let mut app = Self {
-            aws,
-            pool,
-            url,
-            broker,
-            registry,
-            master,
-            vault,
-            shelf,
-            wake,
-            metrics,
-            replica: None,
-            client: reqwest::Client::new(),
-            stop,
-        };
+        let client = aws.http.clone();
+        let mut app =
+            Self { aws, pool, url, broker, registry, master, vault, shelf, wake, metrics, replica: None, client, stop };
         if options.engine {
             app.replica = Some(app.engine(options.observer, options.settings));
         }
