@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod architecture;
+mod crash;
 mod drivers;
 mod lifecycle;
 mod master_key;

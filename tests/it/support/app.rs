@@ -1,8 +1,8 @@
 //! The whole broker in this process: real PostgreSQL, the real router on a port of its own, the engine, a fresh account of
 //! the AWS stand-in. Several replicas can share a database.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ::http::Method;
@@ -99,6 +99,13 @@ pub fn engine_settings() -> engine::Settings {
     }
 }
 
+/// Compiling the repository's own catalog takes a while, and hundreds of brokers of the crash test serve it.
+fn load(directory: &Path, registry: &Registry) -> Catalog {
+    static OWN: OnceLock<Catalog> = OnceLock::new();
+    let load = || Catalog::load(directory, registry).unwrap_or_else(|problems| panic!("{problems}"));
+    if directory == Options::default().catalog { OWN.get_or_init(load).clone() } else { load() }
+}
+
 /// A replica's engine: stopped in good order, or killed.
 pub struct Replica {
     stop: CancellationToken,
@@ -156,8 +163,9 @@ impl TestApp {
         Self::at(self.pool.clone(), self.aws.clone(), Arc::clone(&self.master), options).await
     }
 
-    async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
-        let sessions = aws.sessions_seen_by(options.calls.clone()).await;
+    /// On that database and account, under that master key.
+    pub async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
+        let sessions = aws.sessions_of(&options.settings, options.calls.clone()).await;
         let registry = chandlery::cli::registry(&sessions);
         let policy = options
             .policy
@@ -165,7 +173,7 @@ impl TestApp {
             .replace("PASSWORD", &policy::hash(PASSWORD))
             .replace("TOKEN", &policy::hash("token"));
         let policy = Policy::parse("policy.yaml", &policy).unwrap_or_else(|problems| panic!("{problems}"));
-        let catalog = Catalog::load(&options.catalog, &registry).unwrap_or_else(|problems| panic!("{problems}"));
+        let catalog = load(&options.catalog, &registry);
         let vault = chandlery::cli::vault(&pool, master.as_ref()).await.unwrap();
         let (wake, replica) = (Wake::default(), Uid::random().uuid());
         let shelf = Shelf::new(registry.clone(), Catalog::new(Vec::new()));
@@ -195,6 +203,7 @@ impl TestApp {
             Arc::new(|_: &str, _: &Method, _, _| {}),
         );
         tokio::spawn(server.run(http::router(app), stop.clone()));
+        let client = aws.http.clone();
         let mut app = Self {
             aws,
             pool,
@@ -208,7 +217,7 @@ impl TestApp {
             metrics,
             replica: None,
             replica_id: replica,
-            client: reqwest::Client::new(),
+            client,
             stop,
         };
         if options.engine {
