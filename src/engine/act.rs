@@ -167,7 +167,8 @@ impl Task<'_> {
 
     async fn delete(&self) -> Result<Outcome, Broken> {
         if self.row.state != ResourceState::Deleting {
-            let step = Step::new("resource leaving", self.sentence("deleting")).of(&self.row.key);
+            let sentence = format!("deleting {}", words(&self.row.key));
+            let step = Step::new("resource leaving", sentence).of(&self.row.key);
             let write = store::resource::deleting(self.pool(), &self.turn.fence, &step, self.row.uid);
             self.turn.engine.write("deleting", write).await?;
         }
@@ -289,7 +290,7 @@ impl Task<'_> {
     }
 
     fn sentence(&self, verb: &str) -> String {
-        format!("{verb} {} ({} of {})", words(&self.row.key), self.done.min(self.total) + 1, self.total)
+        format!("{verb} {} ({} of {})", words(&self.row.key), (self.done + 1).min(self.total), self.total)
     }
 }
 
