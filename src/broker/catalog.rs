@@ -16,11 +16,20 @@ use crate::store::revision::NewRevision;
 
 /// The rendered pages, until catalog or policy change.
 #[derive(Default)]
-pub(super) struct Pages(RwLock<HashMap<(PlatformName, ApiVersion), CatalogPage>>);
+pub(super) struct Pages(RwLock<Rendered>);
+
+#[derive(Default)]
+struct Rendered {
+    /// How often catalog or policy changed: a page that was begun before the last change is not kept.
+    changes: u64,
+    pages: HashMap<(PlatformName, ApiVersion), CatalogPage>,
+}
 
 impl Pages {
     pub fn clear(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut rendered = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        rendered.changes += 1;
+        rendered.pages.clear();
     }
 }
 
@@ -34,9 +43,13 @@ impl Broker {
     pub fn catalog(&self, caller: &Caller) -> Result<CatalogPage, osb::Error> {
         let key = (caller.platform.clone(), caller.version.effective());
         let pages = &self.0.pages.0;
-        if let Some(page) = pages.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(page.clone());
-        }
+        let changes = {
+            let rendered = pages.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(page) = rendered.pages.get(&key) {
+                return Ok(page.clone());
+            }
+            rendered.changes
+        };
         let policy = self.policy();
         let catalog = self.shelf().current();
         let services = catalog.offerings().iter().filter(|offering| policy.visible(key.0.as_str(), offering.name()));
@@ -45,7 +58,11 @@ impl Broker {
             serde_json::to_vec(&served).map_err(|error| super::broken("the catalog cannot be written", &error))?;
         let etag = format!("\"{}\"", &HEXLOWER.encode(digest::digest(&digest::SHA256, &body).as_ref())[..32]);
         let page = CatalogPage { body: Bytes::from(body), etag, last_modified: jiff::Timestamp::now() };
-        pages.write().unwrap_or_else(PoisonError::into_inner).insert(key, page.clone());
+        let mut rendered = pages.write().unwrap_or_else(PoisonError::into_inner);
+        if rendered.changes == changes {
+            rendered.pages.insert(key, page.clone());
+        }
+        drop(rendered);
         Ok(page)
     }
 

@@ -180,7 +180,13 @@ impl Broker {
     /// An operation was committed.
     fn accepted(&self, kind: store::OperationKind, offering: &str) {
         self.0.parts.metrics.operation_accepted(kind.as_str(), offering);
-        self.0.parts.wake.work();
+        match kind {
+            // They may have taken the place of another.
+            store::OperationKind::Deprovision | store::OperationKind::Unbind | store::OperationKind::Update => {
+                self.0.parts.wake.overtaken()
+            }
+            _ => self.0.parts.wake.work(),
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let sessions = Sessions::load(aws::Settings {
         call_timeout: config.aws.call_timeout,
         attempt_timeout: config.aws.attempt_timeout,
+        backoff: config.engine.backoff,
         endpoint_url: config.aws.aws_endpoint_url.clone(),
         observer: Some(Arc::clone(&listening) as Arc<dyn CallObserver>),
     })
@@ -156,6 +157,7 @@ fn engine_settings(config: &Config) -> engine::Settings {
         lease: config.engine.lease,
         renew: config.engine.renew_every,
         call_timeout: config.aws.call_timeout,
+        backoff: config.engine.backoff,
         poll: config.engine.poll_interval,
         workers: config.engine.workers,
         sync_workers: config.engine.sync_workers,

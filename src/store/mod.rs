@@ -13,6 +13,7 @@ pub mod operation;
 pub mod operator;
 pub mod owner;
 pub mod place;
+pub mod poll;
 pub mod replica;
 pub mod reseal;
 pub mod resource;

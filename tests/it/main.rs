@@ -6,4 +6,6 @@ mod admin;
 mod architecture;
 mod drivers;
 mod lifecycle;
+mod master_key;
+mod secrecy;
 mod support;

@@ -93,6 +93,7 @@ pub fn engine_settings() -> engine::Settings {
         workers: 32,
         sync_workers: 8,
         per_target: 16,
+        backoff: Duration::from_millis(20),
         name_prefix: "chandlery".to_owned(),
         tombstones: Duration::from_secs(7 * 24 * 3600),
     }
