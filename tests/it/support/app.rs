@@ -158,6 +158,12 @@ impl TestApp {
         .await
     }
 
+    /// Under a master key that the test knows, as the content of its file.
+    pub async fn sealed_by(pool: PgPool, master: &str) -> Self {
+        let master = Arc::new(FileMasterKey::from_base64(master).unwrap());
+        Self::at(pool, Aws::fresh(), master, Options::default()).await
+    }
+
     /// Another replica: same database, account and master key, everything else its own.
     pub async fn join(&self, options: Options) -> Self {
         Self::at(self.pool.clone(), self.aws.clone(), Arc::clone(&self.master), options).await
