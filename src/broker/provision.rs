@@ -6,7 +6,7 @@ use super::order::{Ordered, placement};
 use super::parameters::{Owner, refused, take_target};
 use super::{Broker, Caller, Outcome, broken, named};
 use crate::catalog::identity::InstanceFacts;
-use crate::catalog::{Given, Names, Verb};
+use crate::catalog::{Given, Names, Scope, Verb};
 use crate::osb::{Error, InstanceId, InstanceMetadata, OperationId, ProvisionRequest, ProvisionResponse, Uid};
 use crate::policy::{Decision, Quota, Refusal};
 use crate::store::instance::{Counted, Instance};
@@ -24,9 +24,8 @@ impl Broker {
         accepts_incomplete: bool,
     ) -> Result<Outcome<ProvisionResponse>, Error> {
         let ordered = self.orderable(caller, &request.service_id, &request.plan_id).await?;
-        let mut given = Given::default();
-        given.target = take_target(&ordered.revision, &mut request.parameters.0)?;
-        given.given = std::mem::take(&mut request.parameters.0);
+        let target = take_target(&ordered.revision, &mut request.parameters.0)?;
+        let mut given = Given { given: std::mem::take(&mut request.parameters.0), target, ..Given::default() };
 
         let existing = store::instance::find(self.pool(), &caller.platform, id).await?;
         let mut failed = None;
@@ -57,6 +56,9 @@ impl Broker {
 
         let instance = self.new_instance(caller, id, &request, &ordered, &decision, &given)?;
         let names = Names::of_instance(self.prefix(), &facts(&instance), plan, params);
+        // Names that grow from what the user chose may be too long, and the user can still choose others.
+        let specs = ordered.revision.resources(Scope::Instance, &names);
+        specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
         let operation = NewOperation {
             id: OperationId::random(),
             description: "accepted; the work begins in a moment",
@@ -222,7 +224,7 @@ impl Broker {
     pub(super) fn names_of(&self, instance: &Instance, ordered: &Ordered) -> Result<Names, Error> {
         let plan = ordered.plan()?;
         let given = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
-        let params = ordered.revision.accept(plan, Verb::Create, &given.values(), &given.forced, &Value::Null);
+        let params = ordered.revision.effective(plan, Verb::Create, &given, &Value::Null);
         let params =
             params.map_err(|refusals| broken("stored parameters do not fit their revision", &refused(&refusals)))?;
         Ok(Names::of_instance(self.prefix(), &facts(instance), plan, params))

@@ -187,6 +187,7 @@ impl Broker {
         if chosen.is_some_and(|chosen| chosen != here) {
             return Err(refusal("An instance cannot move to another target; order a new one there."));
         }
+        let before = given.values();
         given.given = wanted.revision.merge(&given.given, &patch);
         let stored = match &instance.context {
             Value::Object(map) => Context(map.clone()),
@@ -206,9 +207,11 @@ impl Broker {
             .extend(terms.forced.iter().filter(|(name, _)| updatable(name)).map(|(k, v)| (k.clone(), v.clone())));
 
         let plan = wanted.plan()?;
+        let mut values = wanted.revision.merge(&wanted.revision.carried(plan, &before, &given.forced), &patch);
+        values.extend(given.resolved.iter().map(|(name, value)| (name.clone(), value.clone())));
         let params = wanted
             .revision
-            .accept(plan, Verb::Update, &given.values(), &given.forced, &Value::Null)
+            .accept(plan, Verb::Update, &values, &given.forced, &Value::Null)
             .map_err(|refusals| refused(&refusals))?;
         let from = current.plan()?;
         if plan.id() != from.id() {

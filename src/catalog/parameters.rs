@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::compiled::CompiledRule;
 use super::document::{Parameter, RuleVerb};
+use super::given::Given;
 use super::located::dotted;
 use super::plan::Plan;
 use super::revision::Revision;
@@ -180,6 +181,17 @@ impl Revision {
                 && !forced.contains_key(name)
         };
         current.iter().filter(|(name, _)| stays(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The effective parameters of an instance or a binding as it is stored. What the revision no longer knows is left
+    /// behind, so that an instance or a live binding can follow to a revision that has dropped a parameter.
+    pub fn effective(&self, plan: &Plan, verb: Verb, stored: &Given, instance: &Value) -> Result<Value, Vec<Refusal>> {
+        let mut values = stored.values();
+        match verb {
+            Verb::Bind => values.retain(|name, _| self.bind_parameters.declared.contains_key(name)),
+            Verb::Create | Verb::Update => values = self.carried(plan, &values, &stored.forced),
+        }
+        self.accept(plan, verb, &values, &stored.forced, instance)
     }
 
     /// What the user set in total after an update of `current` (see [`Revision::carried`]): null takes a parameter back to its default.

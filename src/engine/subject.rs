@@ -148,7 +148,7 @@ impl Blueprint {
 }
 
 fn effective(revision: &Revision, plan: &Plan, verb: Verb, given: &Given, instance: &Value) -> Result<Value, Broken> {
-    revision.accept(plan, verb, &given.values(), &given.forced, instance).map_err(|refusals| {
+    revision.effective(plan, verb, given, instance).map_err(|refusals| {
         let names: Vec<_> = refusals.iter().filter_map(|refusal| refusal.parameter.clone()).collect();
         Broken::new(format!("the stored parameters no longer fit their revision ({})", names.join(", ")))
     })
