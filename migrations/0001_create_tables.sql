@@ -11,8 +11,7 @@ CREATE TABLE revision (
     plan_ids    text[] NOT NULL,
     name        text NOT NULL,                       -- of the offering
     source      text NOT NULL,
-    accepted_at timestamptz NOT NULL DEFAULT now(),
-    retired_at  timestamptz                          -- a newer one took its place, or its file is gone
+    accepted_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX revision_by_service ON revision (service_id);
 
@@ -165,12 +164,14 @@ CREATE TABLE ring_key (
 );
 CREATE UNIQUE INDEX ring_key_active_key ON ring_key (state) WHERE state = 'active';
 
--- Who is running: a new ring key is used once every replica holds it.
+-- Who is running: a new ring key is used once every replica holds it, and a revision is in force while one serves it.
 CREATE TABLE replica (
     id         uuid PRIMARY KEY,
     host       text NOT NULL,
     version    text NOT NULL,
-    ring_keys  uuid[] NOT NULL,
+    ring_keys  uuid[] NOT NULL,                      -- those it can open values of
+    seals_with uuid NOT NULL,                        -- the one it seals new values under: it must not be forgotten
+    revisions  text[] NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
     seen_at    timestamptz NOT NULL DEFAULT now()
 );

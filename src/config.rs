@@ -58,8 +58,8 @@ pub struct Http {
     #[arg(long, env = "CHANDLERY_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// The longest that any request may take. Platforms give up after 60 s, so does this.
-    #[arg(long, env = "CHANDLERY_REQUEST_TIMEOUT", default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    /// The longest that any request may take. Platforms give up after 60 s: they shall hear of it first.
+    #[arg(long, env = "CHANDLERY_REQUEST_TIMEOUT", default_value = "55s", value_parser = duration, value_name = "DURATION")]
     pub request_timeout: Duration,
 
     /// How long a synchronous bind or unbind is waited for before it is answered 503; the work goes on.
@@ -108,6 +108,11 @@ pub struct Engine {
     /// How often claims are renewed.
     #[arg(long, env = "CHANDLERY_RENEW_EVERY", default_value = "10s", value_parser = duration, value_name = "DURATION")]
     pub renew_every: Duration,
+
+    /// The unit of back-off after a failed call: the first retry comes after about so long, later ones after multiples of it,
+    /// up to 3,600. Shorter only for tests.
+    #[arg(long, env = "CHANDLERY_BACKOFF", default_value = "1s", value_parser = duration, value_name = "DURATION")]
+    pub backoff: Duration,
 
     /// How often the engine looks for work that no notification told it of.
     #[arg(long, env = "CHANDLERY_POLL_INTERVAL", default_value = "1s", value_parser = duration, value_name = "DURATION")]
@@ -160,7 +165,7 @@ pub struct Catalog {
     pub policy: PathBuf,
 
     /// How often both are looked at for changes.
-    #[arg(long, env = "CHANDLERY_RELOAD_INTERVAL", default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, env = "CHANDLERY_RELOAD_INTERVAL", default_value = "2s", value_parser = duration, value_name = "DURATION")]
     pub reload_interval: Duration,
 }
 

@@ -15,6 +15,9 @@ use crate::store::{self, Lane, OperationKind, OperationState, PgConnection, Phas
 
 use super::wait::failed_operation;
 
+/// How often a bind looks again that lost a race for its id.
+const RACES: usize = 3;
+
 impl Broker {
     /// Binds. Checks in the order of the specification's checkers: ids, the instance, what exists, plan, bindable,
     /// parameters. Without `accepts_incomplete` the request waits for the end.
@@ -26,33 +29,19 @@ impl Broker {
         request: BindRequest,
         accepts_incomplete: bool,
     ) -> Result<Outcome<BindingResponse>, Error> {
-        if let (Some(service), Some(plan)) = (&request.service_id, &request.plan_id) {
-            self.check_ids(caller, instance, service, plan).await?;
-        }
         let ended = self.0.parts.wake.subscribe();
-        let mut transaction = self.pool().begin().await.map_err(store::Error::from)?;
-        let Some(instance) = store::instance::share(&mut transaction, &caller.platform, instance).await? else {
-            return Err(Error::not_found("There is no instance with this id."));
-        };
         let lane = if accepts_incomplete { Lane::Async } else { Lane::Sync };
-        let existing = store::binding::lock(&mut transaction, instance.uid, id).await?;
-        let operation = match existing {
-            None => self.new_bind(caller, &mut transaction, &instance, id, &request, lane).await?,
-            Some(existing) => match self.rebound(&mut transaction, &existing, &request).await? {
-                Rebound::Answer(outcome) => return Ok(outcome),
-                Rebound::Join(operation) => operation,
-                Rebound::Anew => {
-                    store::binding::set_state(&mut *transaction, existing.uid, State::Deleted).await?;
-                    self.new_bind(caller, &mut transaction, &instance, id, &request, lane).await?
-                }
-            },
-        };
-        match transaction.commit().await.map_err(store::Error::from) {
-            // Two requests with one id raced, and this one lost: the platform's next try joins the winner.
-            Err(error) if error.constraint() == Some("binding_id_key") => return Err(Error::ConcurrencyError),
-            other => other?,
+        let mut begun = None;
+        for _ in 0..RACES {
+            begun = self.begin_bind(caller, instance, id, &request, lane).await?;
+            if begun.is_some() {
+                break;
+            }
         }
-        self.accepted(OperationKind::Bind, &instance.offering);
+        let operation = match begun.ok_or(Error::ConcurrencyError)? {
+            Begun::Answer(outcome) => return Ok(outcome),
+            Begun::Operation(operation) => operation,
+        };
         if accepts_incomplete {
             return Ok(Outcome::Accepted(BindingResponse::in_progress(operation.to_string())));
         }
@@ -67,48 +56,78 @@ impl Broker {
         }
     }
 
-    /// Ids that no catalog has are refused before anything is looked up; an instance's own are fine after they have left it.
-    async fn check_ids(
+    /// Everything that is decided in one transaction. `None`: another request with this id was first; look again.
+    async fn begin_bind(
         &self,
         caller: &Caller,
         instance: &InstanceId,
-        service: &crate::osb::ServiceId,
-        plan: &crate::osb::PlanId,
-    ) -> Result<(), Error> {
-        let Err(refusal) = self.orderable(caller, service, plan).await else { return Ok(()) };
-        match store::instance::find(self.pool(), &caller.platform, instance).await? {
-            Some(known) if known.service_id == *service && known.plan_id == *plan => Ok(()),
-            _ => Err(refusal),
+        id: &BindingId,
+        request: &BindRequest,
+        lane: Lane,
+    ) -> Result<Option<Begun>, Error> {
+        let unknown = match (&request.service_id, &request.plan_id) {
+            (Some(service), Some(plan)) => self.orderable(caller, service, plan).await.err(),
+            _ => None,
+        };
+        let mut transaction = self.pool().begin().await.map_err(store::Error::from)?;
+        let Some(instance) = store::instance::share(&mut transaction, &caller.platform, instance).await? else {
+            return Err(unknown.unwrap_or_else(|| Error::not_found("There is no instance with this id.")));
+        };
+        let existing = store::binding::lock(&mut transaction, instance.uid, id).await?;
+        // Ids that no catalog has are refused before anything else; the instance's or binding's own are fine after they left it.
+        let own =
+            |service, plan| request.service_id.as_ref() == Some(service) && request.plan_id.as_ref() == Some(plan);
+        if let Some(refusal) = unknown
+            && !own(&instance.service_id, &instance.plan_id)
+            && !existing.as_ref().is_some_and(|binding| own(&binding.service_id, &binding.plan_id))
+        {
+            return Err(refusal);
         }
+        if let Some(existing) = &existing {
+            match self.rebound(&mut transaction, &instance, existing, request).await? {
+                Rebound::Begun(begun) => return Ok(Some(begun)),
+                Rebound::Anew => {
+                    store::binding::set_state(&mut *transaction, existing.uid, State::Deleted).await?;
+                }
+            }
+        }
+        let Some(operation) = self.new_bind(caller, &mut transaction, &instance, id, request, lane).await? else {
+            return Ok(None);
+        };
+        transaction.commit().await.map_err(store::Error::from)?;
+        self.accepted(OperationKind::Bind, &instance.offering);
+        Ok(Some(Begun::Operation(operation)))
     }
 
     /// What a bind whose id is in use leads to.
     async fn rebound(
         &self,
         db: &mut PgConnection,
+        instance: &Instance,
         existing: &Binding,
         request: &BindRequest,
     ) -> Result<Rebound, Error> {
         let live = store::operation::live(&mut *db, existing.uid).await?;
         match (existing.state, &live) {
             (State::Failed, None) => {
-                let left = store::resource::of_owner(&mut *db, existing.uid).await?;
-                return if left.is_empty() { Ok(Rebound::Anew) } else { Err(Error::ConcurrencyError) };
+                let left = store::resource::is_owed(&mut *db, existing.uid).await?;
+                return if left { Err(Error::ConcurrencyError) } else { Ok(Rebound::Anew) };
             }
             (State::Failed | State::Deleting, _) | (_, Some(Operation { phase: Phase::Undo, .. })) => {
                 return Err(Error::ConcurrencyError);
             }
             _ => {}
         }
-        if !self.is_same_bind(existing, request)? {
+        if !self.is_same_bind(existing, instance, request)? {
             return Err(Error::conflict("A binding with this id exists, with other attributes."));
         }
         match live {
-            Some(Operation { kind: OperationKind::Bind, id, .. }) => Ok(Rebound::Join(id)),
-            _ => Ok(Rebound::Answer(Outcome::Exists(self.answer(existing)?))),
+            Some(Operation { kind: OperationKind::Bind, id, .. }) => Ok(Rebound::Begun(Begun::Operation(id))),
+            _ => Ok(Rebound::Begun(Begun::Answer(Outcome::Exists(self.answer(existing)?)))),
         }
     }
 
+    /// Writes a new binding and its operation; `None` if the id was taken meanwhile.
     async fn new_bind(
         &self,
         caller: &Caller,
@@ -117,7 +136,7 @@ impl Broker {
         id: &BindingId,
         request: &BindRequest,
         lane: Lane,
-    ) -> Result<OperationId, Error> {
+    ) -> Result<Option<OperationId>, Error> {
         let ordered = self.plan_of(instance).await?;
         let plan = ordered.plan()?;
         let is_other = |asked: Option<&str>, own: &str| asked.is_some_and(|asked| asked != own);
@@ -141,6 +160,7 @@ impl Broker {
 
         let predecessor = self.predecessor(db, instance, &ordered, request).await?;
         let mut given = Given { given: request.parameters.0.clone(), ..Given::default() };
+        let mut context = Value::Object(request.context.0.clone());
         let mut app_guid = request.app().map(str::to_owned);
         let mut route = request.bind_resource.route().map(str::to_owned);
         if let Some(before) = &predecessor {
@@ -150,10 +170,13 @@ impl Broker {
             }
             app_guid = app_guid.or_else(|| before.app_guid.clone());
             route = route.or_else(|| before.route.clone());
+            if request.context.is_empty() {
+                context = before.context.clone();
+            }
         }
         let terms = self.terms_of(caller, instance, &ordered, request)?;
         if let Some(most) = terms.bindings_per_instance
-            && store::binding::count(&mut *db, instance.uid).await? >= i64::from(most)
+            && store::binding::count_locked(&mut *db, instance.uid).await? >= i64::from(most)
         {
             return Err(Error::Unprocessable {
                 code: Some("QuotaExceeded"),
@@ -164,7 +187,8 @@ impl Broker {
             });
         }
         let owner = Owner { platform: &caller.platform, organization: &instance.organization, space: &instance.space };
-        self.resolve(&ordered.revision, Verb::Bind, &mut given, &terms, &owner).await?;
+        let set = given.given.clone();
+        self.resolve(&ordered.revision, Verb::Bind, &mut given, &set, &terms, &owner).await?;
         // Forced values are the instance's parameters'; a binding's have names of their own.
         let names = self.names_of(instance, &ordered)?;
         ordered
@@ -180,7 +204,7 @@ impl Broker {
             service_id: instance.service_id.clone(),
             plan_id: instance.plan_id.clone(),
             revision: instance.revision.clone(),
-            context: Value::Object(request.context.0.clone()),
+            context,
             app_guid,
             route,
             predecessor: predecessor.map(|before| before.id.to_string()),
@@ -195,8 +219,8 @@ impl Broker {
             lasts: ordered.revision.maximum_polling_duration(plan),
         };
         match store::binding::insert(&mut *db, &binding, lane, &operation).await {
-            Err(error) if error.constraint() == Some("binding_id_key") => Err(Error::ConcurrencyError),
-            other => Ok(other.map(|()| operation.id)?),
+            Err(error) if error.constraint() == Some("binding_id_key") => Ok(None),
+            other => Ok(other.map(|()| Some(operation.id))?),
         }
     }
 
@@ -240,12 +264,17 @@ impl Broker {
     }
 }
 
+/// What a bind comes to, for now.
+enum Begun {
+    /// It is there already.
+    Answer(Outcome<BindingResponse>),
+    /// It is being made.
+    Operation(OperationId),
+}
+
 /// What a bind whose id is in use leads to.
 enum Rebound {
-    /// It is there.
-    Answer(Outcome<BindingResponse>),
-    /// The same one is being made.
-    Join(OperationId),
+    Begun(Begun),
     /// The one before failed and left nothing.
     Anew,
 }

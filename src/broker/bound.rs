@@ -2,8 +2,9 @@
 
 use super::{Broker, broken};
 use crate::catalog::Given;
-use crate::osb::{BindRequest, BindingResponse, Error};
+use crate::osb::{BindRequest, BindingResponse, Error, is_same};
 use crate::store::binding::Binding;
+use crate::store::instance::Instance;
 use crate::store::place;
 
 impl Broker {
@@ -14,19 +15,25 @@ impl Broker {
         answer.map_err(|error| broken("a stored answer does not open", &error))
     }
 
-    /// Whether a bind asks for just what this binding is.
-    pub(super) fn is_same_bind(&self, binding: &Binding, request: &BindRequest) -> Result<bool, Error> {
-        let stored: Given = self.open(&place::binding_parameters(binding.uid), &binding.parameters)?;
+    /// Whether a bind asks for just what this binding is. The plan may also be the one that the instance has by now: platforms
+    /// send that one.
+    pub(super) fn is_same_bind(
+        &self,
+        binding: &Binding,
+        instance: &Instance,
+        request: &BindRequest,
+    ) -> Result<bool, Error> {
         let predecessor = request.predecessor_binding_id.as_ref().map(|id| id.as_str());
-        if predecessor.is_some() && predecessor == binding.predecessor.as_deref() {
-            // A rotation inherits what it does not say.
-            return Ok(request.parameters.is_empty() || stored.given == request.parameters.0);
-        }
+        // A rotation inherits what it does not say.
+        let rotates = predecessor.is_some();
+        let stored: Given = self.open(&place::binding_parameters(binding.uid), &binding.parameters)?;
+        let same = |asked: Option<&str>, own: Option<&str>| asked == own || rotates && asked.is_none();
+        let plan = request.plan_id.as_ref();
         Ok(predecessor == binding.predecessor.as_deref()
-            && request.service_id.as_ref() == Some(&binding.service_id)
-            && request.plan_id.as_ref() == Some(&binding.plan_id)
-            && request.app() == binding.app_guid.as_deref()
-            && request.bind_resource.route() == binding.route.as_deref()
-            && stored.given == request.parameters.0)
+            && same(request.service_id.as_ref().map(|id| id.as_str()), Some(binding.service_id.as_str()))
+            && (same(plan.map(|id| id.as_str()), Some(binding.plan_id.as_str())) || plan == Some(&instance.plan_id))
+            && same(request.app(), binding.app_guid.as_deref())
+            && same(request.bind_resource.route(), binding.route.as_deref())
+            && (is_same(&stored.given, &request.parameters.0) || rotates && request.parameters.is_empty()))
     }
 }

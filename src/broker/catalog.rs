@@ -1,6 +1,6 @@
 //! `GET /v2/catalog`: rendered once for each platform and version, then served as bytes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use aws_lc_rs::digest;
@@ -11,15 +11,25 @@ use super::{Broker, Caller, CatalogPage};
 use crate::catalog::Catalog;
 use crate::osb::{self, ApiVersion, ForVersion, PlatformName};
 use crate::store;
+use crate::store::replica::Replica;
 use crate::store::revision::NewRevision;
 
 /// The rendered pages, until catalog or policy change.
 #[derive(Default)]
-pub(super) struct Pages(RwLock<HashMap<(PlatformName, ApiVersion), CatalogPage>>);
+pub(super) struct Pages(RwLock<Rendered>);
+
+#[derive(Default)]
+struct Rendered {
+    /// How often catalog or policy changed: a page that was begun before the last change is not kept.
+    changes: u64,
+    pages: HashMap<(PlatformName, ApiVersion), CatalogPage>,
+}
 
 impl Pages {
     pub fn clear(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut rendered = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        rendered.changes += 1;
+        rendered.pages.clear();
     }
 }
 
@@ -33,9 +43,13 @@ impl Broker {
     pub fn catalog(&self, caller: &Caller) -> Result<CatalogPage, osb::Error> {
         let key = (caller.platform.clone(), caller.version.effective());
         let pages = &self.0.pages.0;
-        if let Some(page) = pages.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(page.clone());
-        }
+        let changes = {
+            let rendered = pages.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(page) = rendered.pages.get(&key) {
+                return Ok(page.clone());
+            }
+            rendered.changes
+        };
         let policy = self.policy();
         let catalog = self.shelf().current();
         let services = catalog.offerings().iter().filter(|offering| policy.visible(key.0.as_str(), offering.name()));
@@ -44,13 +58,18 @@ impl Broker {
             serde_json::to_vec(&served).map_err(|error| super::broken("the catalog cannot be written", &error))?;
         let etag = format!("\"{}\"", &HEXLOWER.encode(digest::digest(&digest::SHA256, &body).as_ref())[..32]);
         let page = CatalogPage { body: Bytes::from(body), etag, last_modified: jiff::Timestamp::now() };
-        pages.write().unwrap_or_else(PoisonError::into_inner).insert(key, page.clone());
+        let mut rendered = pages.write().unwrap_or_else(PoisonError::into_inner);
+        if rendered.changes == changes {
+            rendered.pages.insert(key, page.clone());
+        }
+        drop(rendered);
         Ok(page)
     }
 
-    /// Serves another catalog from now on: its revisions are recorded first, so that every replica can run by them; those
-    /// it replaces are retired, so that no replica takes new orders by them.
+    /// Serves another catalog from now on. Its revisions are recorded first, and that this replica serves them: whoever has
+    /// read this catalog may order from any replica.
     pub async fn publish(&self, catalog: Catalog) -> Result<(), PublishError> {
+        let mut digests = Vec::new();
         for revision in catalog.offerings() {
             let plan_ids: Vec<String> = revision.plans().iter().map(|plan| plan.id().to_string()).collect();
             let new = NewRevision {
@@ -61,14 +80,19 @@ impl Broker {
                 source: &revision.source,
             };
             store::revision::accept(self.pool(), &new).await?;
+            digests.push(revision.digest.clone());
         }
-        let before = self.shelf().current();
-        self.shelf().replace(catalog.clone());
+        let replica = Replica {
+            id: self.0.parts.replica,
+            host: &store::replica::host(),
+            version: env!("CARGO_PKG_VERSION"),
+            ring_keys: &self.vault().held(),
+            seals_with: self.vault().active(),
+            revisions: &digests,
+        };
+        store::replica::beat(self.pool(), &replica).await?;
+        self.shelf().replace(catalog);
         self.0.pages.clear();
-        let now: BTreeSet<&str> = catalog.offerings().iter().map(|revision| revision.digest.as_str()).collect();
-        for gone in before.offerings().iter().filter(|revision| !now.contains(revision.digest.as_str())) {
-            store::revision::retire(self.pool(), &gone.digest).await?;
-        }
         Ok(())
     }
 }

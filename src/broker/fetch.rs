@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use super::parameters::TARGET;
 use super::{Broker, Caller, broken};
 use crate::catalog::{Revision, Verb};
 use crate::osb::{
     BindingId, Error, FetchBindingResponse, FetchInstanceResponse, FetchQuery, InstanceId, InstanceMetadata,
     MaintenanceInfo, Parameters,
 };
-use crate::store::{self, OperationKind, State, place};
+use crate::store::{self, State, place};
 
 impl Broker {
     /// An instance as it is: while an update runs, as it was before.
@@ -18,20 +19,24 @@ impl Broker {
         id: &InstanceId,
         _hints: FetchQuery,
     ) -> Result<FetchInstanceResponse, Error> {
-        let unknown = || Error::not_found("There is no instance with this id, or it is not ready yet.");
         let found = store::instance::find(self.pool(), &caller.platform, id).await?;
-        let instance = found.filter(|instance| instance.state == State::Ready).ok_or_else(unknown)?;
+        let instance = match found {
+            Some(instance) if instance.state == State::Ready => instance,
+            other => return Err(not_there("instance", other.map(|instance| instance.state))),
+        };
         let ordered = self.plan_of(&instance).await?;
         let names = self.names_of(&instance, &ordered)?;
         let outputs = self.public_outputs(instance.uid).await?;
         let given = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
+        let mut parameters = given.given;
+        parameters.extend(given.target.map(|target| (TARGET.to_owned(), Value::String(target))));
         let bug = |error| broken("an instance's metadata cannot be evaluated", &error);
         let revision = &ordered.revision;
         Ok(FetchInstanceResponse {
             service_id: Some(instance.service_id.clone()),
             plan_id: Some(instance.plan_id.clone()),
             dashboard_url: revision.dashboard_url(&names).map_err(bug)?,
-            parameters: shown(revision, Verb::Create, given.given),
+            parameters: shown(revision, Verb::Create, parameters),
             maintenance_info: instance.maintenance_version.map(MaintenanceInfo::version),
             metadata: InstanceMetadata {
                 labels: revision.labels(&names).map_err(bug)?,
@@ -48,13 +53,11 @@ impl Broker {
         id: &BindingId,
         _hints: FetchQuery,
     ) -> Result<FetchBindingResponse, Error> {
-        let unknown = || Error::not_found("There is no binding with this id, or it is not ready yet.");
         let found = store::binding::find(self.pool(), &caller.platform, instance, id).await?;
-        let binding = found.filter(|binding| binding.state == State::Ready).ok_or_else(unknown)?;
-        let live = store::operation::live(self.pool(), binding.uid).await?;
-        if live.is_some_and(|live| live.kind == OperationKind::Bind) {
-            return Err(unknown());
-        }
+        let binding = match found {
+            Some(binding) if binding.state == State::Ready => binding,
+            other => return Err(not_there("binding", other.map(|binding| binding.state))),
+        };
         let revision = self.revision(&binding.revision).await?;
         let given = self.open(&place::binding_parameters(binding.uid), &binding.parameters)?;
         Ok(FetchBindingResponse {
@@ -62,6 +65,16 @@ impl Broker {
             parameters: shown(&revision, Verb::Bind, given.given),
         })
     }
+}
+
+/// Only what is ready can be fetched; while it is being deleted, parts of it may be gone.
+fn not_there(noun: &str, state: Option<State>) -> Error {
+    Error::not_found(match state {
+        None | Some(State::Deleted) => format!("There is no {noun} with this id."),
+        Some(State::Deleting) => format!("The {noun} is being deleted."),
+        Some(State::Failed) => format!("The {noun} was never made: see its last operation."),
+        Some(State::Creating | State::Ready) => format!("The {noun} is not ready yet."),
+    })
 }
 
 /// What the user gave, without what is secret.

@@ -2,7 +2,7 @@
 
 use super::{Broker, Caller, Polled, read_named};
 use crate::osb::{Aftermath, BindingId, Error, InstanceId, LastOperation, LastOperationQuery};
-use crate::store::operation::Polled as Row;
+use crate::store::poll::Polled as Row;
 use crate::store::{self, OperationKind, OperationState};
 
 impl Broker {
@@ -14,7 +14,7 @@ impl Broker {
         query: LastOperationQuery,
     ) -> Result<Polled, Error> {
         let named = read_named(query.operation.as_deref());
-        let row = store::operation::poll_instance(self.pool(), &caller.platform, id, named).await?;
+        let row = store::poll::instance(self.pool(), &caller.platform, id, named).await?;
         let row = row.ok_or_else(|| Error::not_found("There is no instance with this id."))?;
         answer(row, query.operation.as_deref())
     }
@@ -28,7 +28,7 @@ impl Broker {
         query: LastOperationQuery,
     ) -> Result<Polled, Error> {
         let named = read_named(query.operation.as_deref());
-        let row = store::operation::poll_binding(self.pool(), &caller.platform, instance, id, named).await?;
+        let row = store::poll::binding(self.pool(), &caller.platform, instance, id, named).await?;
         let row = row.ok_or_else(|| Error::not_found("There is no binding with this id."))?;
         answer(row, query.operation.as_deref())
     }
@@ -41,6 +41,10 @@ fn answer(row: Row, named: Option<&str>) -> Result<Polled, Error> {
         // The thing is gone: 410 for a platform that names the delete, which takes it as success; 200 for one that does
         // not, since 410 may surprise it (docs: "last_operation after a finished delete").
         OperationState::Succeeded if deletes && named == Some(row.id.to_string().as_str()) => return Err(Error::Gone),
+        // Asked about what the delete stopped: that did not succeed.
+        OperationState::Succeeded if deletes && row.named_superseded => {
+            LastOperation::failed("It was stopped by a delete, which has ended.", Aftermath::Unsaid)
+        }
         OperationState::Succeeded => LastOperation::succeeded(row.description),
         OperationState::Failed => {
             let aftermath = match (row.kind, row.instance_usable, row.update_repeatable) {

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 pub use catalog::PublishError;
+use uuid::Uuid;
 
 use crate::catalog::Shelf;
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ struct Inner {
 
 /// What the broker works with.
 pub struct Parts {
+    /// This replica's identity, which its engine shares.
+    pub replica: Uuid,
     /// Our database.
     pub pool: PgPool,
     /// Seals and unseals.
@@ -177,7 +180,13 @@ impl Broker {
     /// An operation was committed.
     fn accepted(&self, kind: store::OperationKind, offering: &str) {
         self.0.parts.metrics.operation_accepted(kind.as_str(), offering);
-        self.0.parts.wake.work();
+        match kind {
+            // They may have taken the place of another.
+            store::OperationKind::Deprovision | store::OperationKind::Unbind | store::OperationKind::Update => {
+                self.0.parts.wake.overtaken()
+            }
+            _ => self.0.parts.wake.work(),
+        }
     }
 }
 

@@ -17,6 +17,11 @@ pub(super) struct Ordered {
 }
 
 impl Ordered {
+    /// Of a revision that has this plan.
+    pub fn new(revision: Arc<Revision>, plan: PlanId) -> Self {
+        Self { revision, plan }
+    }
+
     pub fn plan(&self) -> Result<&Plan, Error> {
         // Checked when it was made; a revision does not change.
         self.revision.plan(&self.plan).ok_or(Error::Internal)

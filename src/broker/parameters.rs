@@ -10,7 +10,7 @@ use crate::store::{self, ResourceState};
 use crate::vault::{Place, Sealed};
 
 /// The user's parameter that chooses a target, where the administrator lets them. It is no offering's own.
-const TARGET: &str = "target";
+pub(super) const TARGET: &str = "target";
 
 /// Whose instances a reference may name.
 pub(super) struct Owner<'a> {
@@ -49,17 +49,20 @@ impl Broker {
     }
 
     /// Resolves the parameters that name an existing thing: an instance of the same owner, or something the administrator
-    /// allows. Nothing else, so that nobody borrows the broker's power.
+    /// allows. Nothing else, so that nobody borrows the broker's power. Only those that the `request` sets: what was granted
+    /// before stays, so that an update of something else does not fail for it.
     pub(super) async fn resolve(
         &self,
         revision: &Revision,
         verb: Verb,
         given: &mut Given,
+        request: &Map<String, Value>,
         terms: &Terms,
         owner: &Owner<'_>,
     ) -> Result<(), Error> {
-        given.resolved.clear();
-        for (name, reference) in revision.references(verb) {
+        let (set, resolved) = (&given.given, &mut given.resolved);
+        resolved.retain(|name, _| set.contains_key(name) && !request.contains_key(name));
+        for (name, reference) in revision.references(verb).filter(|(name, _)| request.contains_key(*name)) {
             let Some(Value::String(value)) = given.given.get(name) else { continue };
             if terms.allows(reference, value) {
                 continue;

@@ -7,11 +7,14 @@ use super::parameters::{Owner, refused, take_target};
 use super::{Broker, Caller, Outcome, broken, named};
 use crate::catalog::identity::InstanceFacts;
 use crate::catalog::{Given, Names, Scope, Verb};
-use crate::osb::{Error, InstanceId, InstanceMetadata, OperationId, ProvisionRequest, ProvisionResponse, Uid};
+use crate::osb::{
+    Aftermath, Error, InstanceId, InstanceMetadata, OperationId, PlatformName, ProvisionRequest, ProvisionResponse,
+    Uid, is_same,
+};
 use crate::policy::{Decision, Quota, Refusal};
 use crate::store::instance::{Counted, Instance};
 use crate::store::operation::{NewOperation, Operation};
-use crate::store::{self, OperationKind, Phase, State, place};
+use crate::store::{self, OperationKind, PgConnection, Phase, State, place};
 
 impl Broker {
     /// Orders an instance. Checks in the order of the specification's checkers: ids, what exists, parameters,
@@ -23,29 +26,40 @@ impl Broker {
         mut request: ProvisionRequest,
         accepts_incomplete: bool,
     ) -> Result<Outcome<ProvisionResponse>, Error> {
-        let ordered = self.orderable(caller, &request.service_id, &request.plan_id).await?;
-        let target = take_target(&ordered.revision, &mut request.parameters.0)?;
-        let mut given = Given { given: std::mem::take(&mut request.parameters.0), target, ..Given::default() };
-
-        let existing = store::instance::find(self.pool(), &caller.platform, id).await?;
+        let ordered = self.orderable(caller, &request.service_id, &request.plan_id).await;
         let mut failed = None;
-        if let Some(existing) = existing.filter(|instance| instance.state != State::Deleted) {
-            match self.replayed(&existing, &request, &given).await? {
+        if let Some(existing) = self.in_use(caller, id).await? {
+            // An instance's own ids are fine also after they have left the catalog.
+            let own = existing.service_id == request.service_id && existing.plan_id == request.plan_id;
+            if let (Err(refusal), false) = (&ordered, own) {
+                return Err(refusal.clone());
+            }
+            match self.replayed(&existing, &request, accepts_incomplete).await? {
                 Some(outcome) => return Ok(outcome),
                 None => failed = Some(existing.uid),
             }
         }
+        let ordered = ordered?;
 
+        let asked = request.clone();
+        let target = take_target(&ordered.revision, &mut request.parameters.0)?;
+        let mut given = Given { given: std::mem::take(&mut request.parameters.0), target, ..Given::default() };
         let decision = self.decide(caller, &request, &ordered, &given)?;
         let owner =
             Owner { platform: &caller.platform, organization: &request.organization_guid, space: &request.space_guid };
-        self.resolve(&ordered.revision, Verb::Create, &mut given, &decision.terms, &owner).await?;
+        let set = given.given.clone();
+        self.resolve(&ordered.revision, Verb::Create, &mut given, &set, &decision.terms, &owner).await?;
         given.forced = decision.terms.forced.clone();
         let plan = ordered.plan()?;
         let params = ordered
             .revision
             .accept(plan, Verb::Create, &given.values(), &given.forced, &Value::Null)
             .map_err(|refusals| refused(&refusals))?;
+        let instance = self.new_instance(caller, id, &request, &ordered, &decision, &given)?;
+        let names = Names::of_instance(self.prefix(), &facts(&instance), plan, params);
+        // Names that grow from what the user chose may be too long, and the user can still choose others.
+        let specs = ordered.revision.resources(Scope::Instance, &names);
+        specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
         let version = plan.document().maintenance.as_ref().map(|maintenance| maintenance.version.as_str());
         if request.maintenance_info.as_ref().is_some_and(|asked| Some(asked.version.as_str()) != version) {
             return Err(Error::MaintenanceInfoConflict);
@@ -54,11 +68,6 @@ impl Broker {
             return Err(Error::AsyncRequired);
         }
 
-        let instance = self.new_instance(caller, id, &request, &ordered, &decision, &given)?;
-        let names = Names::of_instance(self.prefix(), &facts(&instance), plan, params);
-        // Names that grow from what the user chose may be too long, and the user can still choose others.
-        let specs = ordered.revision.resources(Scope::Instance, &names);
-        specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
         let operation = NewOperation {
             id: OperationId::random(),
             description: "accepted; the work begins in a moment",
@@ -66,13 +75,20 @@ impl Broker {
             lasts: ordered.revision.maximum_polling_duration(plan),
         };
         let response = self.response(&ordered, &names, Some(operation.id))?;
-        if let Err(lost) = self.insert(&instance, &decision, &operation, failed).await? {
+        if !self.insert(&instance, &decision, &operation, failed).await? {
             // Two requests with one id raced, and this one lost: the winner may have asked for the same.
-            let winner = store::instance::find(self.pool(), &caller.platform, id).await?.ok_or(lost.clone())?;
-            return self.replayed(&winner, &request, &given).await?.ok_or(lost);
+            let winner = self.in_use(caller, id).await?.ok_or(Error::ConcurrencyError)?;
+            let joined = self.replayed(&winner, &asked, accepts_incomplete).await?;
+            return joined.ok_or(Error::ConcurrencyError);
         }
         self.accepted(OperationKind::Provision, ordered.revision.name());
         Ok(Outcome::Accepted(response))
+    }
+
+    /// The instance that carries the id now.
+    async fn in_use(&self, caller: &Caller, id: &InstanceId) -> Result<Option<Instance>, Error> {
+        let found = store::instance::find(self.pool(), &caller.platform, id).await?;
+        Ok(found.filter(|instance| instance.state != State::Deleted))
     }
 
     /// The answer if the id is in use; `None` if what used it failed and left nothing, so that it can be used anew.
@@ -80,31 +96,25 @@ impl Broker {
         &self,
         existing: &Instance,
         request: &ProvisionRequest,
-        given: &Given,
+        accepts_incomplete: bool,
     ) -> Result<Option<Outcome<ProvisionResponse>>, Error> {
         let live = store::operation::live(self.pool(), existing.uid).await?;
         match (existing.state, &live) {
             (State::Failed, None) => {
-                let left = store::resource::of_owner(self.pool(), existing.uid).await?;
-                return if left.is_empty() { Ok(None) } else { Err(Error::ConcurrencyError) };
+                let left = store::resource::is_owed(self.pool(), existing.uid).await?;
+                return if left { Err(Error::ConcurrencyError) } else { Ok(None) };
             }
             (State::Failed | State::Deleting, _) => return Err(Error::ConcurrencyError),
             (_, Some(Operation { phase: Phase::Undo, .. })) => return Err(Error::ConcurrencyError),
             _ => {}
         }
-        let stored = self.open(&place::instance_parameters(existing.uid), &existing.parameters)?;
-        let same = existing.service_id == request.service_id
-            && existing.plan_id == request.plan_id
-            && existing.organization == request.organization_guid
-            && existing.space == request.space_guid
-            && stored.given == given.given
-            && stored.target == given.target;
-        if !same {
+        let ordered = self.plan_of(existing).await?;
+        if !self.is_same_order(existing, &ordered, request)? {
             return Err(Error::conflict("An instance with this id exists, with other attributes."));
         }
-        let ordered = self.plan_of(existing).await?;
         let names = self.names_of(existing, &ordered)?;
         match live {
+            Some(Operation { kind: OperationKind::Provision, .. }) if !accepts_incomplete => Err(Error::AsyncRequired),
             Some(Operation { kind: OperationKind::Provision, id, .. }) => {
                 Ok(Some(Outcome::Accepted(self.response(&ordered, &names, Some(id))?)))
             }
@@ -113,6 +123,19 @@ impl Broker {
             }
             _ => Ok(Some(Outcome::Exists(self.response(&ordered, &names, None)?))),
         }
+    }
+
+    /// Whether an order asks for just what this instance is now. Its context may differ: names and annotations change.
+    fn is_same_order(&self, existing: &Instance, ordered: &Ordered, request: &ProvisionRequest) -> Result<bool, Error> {
+        let stored = self.open(&place::instance_parameters(existing.uid), &existing.parameters)?;
+        let mut asked = request.parameters.0.clone();
+        let target = take_target(&ordered.revision, &mut asked);
+        Ok(existing.service_id == request.service_id
+            && existing.plan_id == request.plan_id
+            && existing.organization == request.organization_guid
+            && existing.space == request.space_guid
+            && target.is_ok_and(|target| target == stored.target)
+            && is_same(&stored.given, &asked))
     }
 
     fn decide(
@@ -164,14 +187,14 @@ impl Broker {
         })
     }
 
-    /// Commits the order, unless another one was first (the inner error).
+    /// Commits the order in the place of one that failed, if `failed`. False: another one was first.
     async fn insert(
         &self,
         instance: &Instance,
         decision: &Decision,
         operation: &NewOperation<'_>,
         failed: Option<Uid>,
-    ) -> Result<Result<(), Error>, Error> {
+    ) -> Result<bool, Error> {
         let target = format!("{}/{}", decision.target.account, decision.target.region);
         let quotas = &decision.terms.quotas;
         let result = if quotas.is_empty() && failed.is_none() {
@@ -179,21 +202,21 @@ impl Broker {
         } else {
             let mut transaction = self.pool().begin().await.map_err(store::Error::from)?;
             if let Some(failed) = failed {
+                let now = store::instance::lock(&mut transaction, &instance.platform, &instance.id).await?;
+                let live = store::operation::live(&mut *transaction, failed).await?;
+                if live.is_some() || now.is_none_or(|now| now.uid != failed || now.state != State::Failed) {
+                    return Ok(false);
+                }
                 store::instance::set_state(&mut *transaction, failed, State::Deleted).await?;
             }
             if !quotas.is_empty() {
                 store::instance::lock_count(&mut transaction, &instance.platform).await?;
-            }
-            for quota in quotas {
-                let count = store::instance::count(&mut *transaction, &instance.platform, &counted(quota)).await?;
-                if count >= i64::from(quota.max) {
-                    let sentence = format!("{}.", quota.refusal());
-                    return Err(Error::Unprocessable {
-                        code: Some("QuotaExceeded"),
-                        sentence,
-                        aftermath: Default::default(),
-                    });
+                // The same request may have been first, and it counts.
+                let first = store::instance::find(&mut *transaction, &instance.platform, &instance.id).await?;
+                if first.is_some_and(|first| first.state != State::Deleted) {
+                    return Ok(false);
                 }
+                self.check_quotas(&mut transaction, &instance.platform, quotas.iter(), Aftermath::Unsaid).await?;
             }
             match store::instance::insert(&mut *transaction, instance, &target, operation).await {
                 Ok(()) => transaction.commit().await.map_err(store::Error::from),
@@ -201,12 +224,31 @@ impl Broker {
             }
         };
         match result {
-            Err(error) if error.constraint() == Some("instance_id_key") => Ok(Err(Error::ConcurrencyError)),
-            other => Ok(Ok(other?)),
+            Err(error) if error.constraint() == Some("instance_id_key") => Ok(false),
+            other => Ok(other.map(|()| true)?),
         }
     }
 
-    fn response(
+    /// Refuses what a limit does not let pass. The count is locked, so that it cannot be overrun.
+    pub(super) async fn check_quotas(
+        &self,
+        db: &mut PgConnection,
+        platform: &PlatformName,
+        quotas: impl Iterator<Item = &Quota> + Send,
+        aftermath: Aftermath,
+    ) -> Result<(), Error> {
+        for quota in quotas {
+            let count = store::instance::count(&mut *db, platform, &counted(quota)).await?;
+            if count >= i64::from(quota.max) {
+                let sentence = format!("{}.", quota.refusal());
+                return Err(Error::Unprocessable { code: Some("QuotaExceeded"), sentence, aftermath });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the first answer tells, and every one that repeats it.
+    pub(super) fn response(
         &self,
         ordered: &Ordered,
         names: &Names,

@@ -1,15 +1,14 @@
 //! `PATCH /v2/service_instances/:instance_id`.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::order::{Ordered, placement};
 use super::parameters::{Owner, refused, take_target};
 use super::provision::facts;
-use super::{Broker, Caller, Outcome, broken, named};
+use super::{Broker, Caller, Outcome, broken};
 use crate::catalog::{Given, Names, Scope, Verb};
-use crate::osb::{
-    Aftermath, Context, Error, InstanceId, InstanceMetadata, OperationId, PlanId, UpdateRequest, UpdateResponse,
-};
+use crate::osb::{Aftermath, Context, Error, InstanceId, OperationId, PlanId, UpdateRequest, UpdateResponse, is_same};
+use crate::policy::Quota;
 use crate::store::instance::Instance;
 use crate::store::operation::{Change, NewOperation, Operation};
 use crate::store::{self, Lane, OperationKind, PgConnection, Phase, ResourceState, State, place};
@@ -20,6 +19,19 @@ struct Aim {
     given: Given,
     params: Value,
     maintenance_version: Option<String>,
+    /// The user's own parameters would differ.
+    asks_parameters: bool,
+    quotas: Vec<Quota>,
+}
+
+impl Aim {
+    /// Whether it is anything else than what the instance is `now`.
+    fn changes(&self, instance: &Instance, now: &Names) -> bool {
+        self.ordered.plan().is_ok_and(|plan| *plan.id() != instance.plan_id)
+            || self.maintenance_version != instance.maintenance_version
+            || self.params != now.params
+            || self.asks_parameters
+    }
 }
 
 impl Broker {
@@ -44,8 +56,10 @@ impl Broker {
         let stored = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
 
         let live = store::operation::live(&mut *transaction, instance.uid).await?;
-        if let Some(live) = live {
-            return self.joined(&instance, &current, &request, &stored, &live);
+        // What brings the instance back after a failed update gives way to a new one.
+        if let Some(live) = live.filter(|live| live.kind != OperationKind::Refresh) {
+            let joined = self.joined(&instance, &request, &stored, &live).await?;
+            return if accepts_incomplete { Ok(Outcome::Accepted(joined)) } else { Err(Error::AsyncRequired) };
         }
         match instance.state {
             State::Ready => {}
@@ -57,29 +71,30 @@ impl Broker {
             }
             _ => return Err(Error::ConcurrencyError),
         }
-        if self.is_binding_busy(&mut transaction, &instance).await? {
-            return Err(Error::ConcurrencyError);
-        }
 
-        let now = self.names_of(&instance, &current)?;
-        let aim = self.aim(caller, &instance, &current, wanted, &request, stored.clone()).await?;
         let context = Value::Object(request.context.0.clone());
         let context = Some(context).filter(|context| !request.context.is_empty() && *context != instance.context);
-        let changes = aim.ordered.plan()?.id() != current.plan()?.id()
-            || aim.maintenance_version != instance.maintenance_version
-            || aim.params != now.params
-            || aim.given.given != stored.given;
-        if !changes {
+        let now = self.names_of(&instance, &current)?;
+        let aim = match asks_something(&request, &instance) {
+            true => Some(self.aim(caller, &instance, &current, wanted, &request, stored).await?),
+            false => None,
+        };
+        let aim = aim.filter(|aim| aim.changes(&instance, &now));
+        let Some(aim) = aim else {
             if let Some(context) = &context {
                 store::instance::set_context(&mut *transaction, instance.uid, context).await?;
                 transaction.commit().await.map_err(store::Error::from)?;
             }
             return Ok(Outcome::Done(UpdateResponse::default()));
+        };
+        if self.is_binding_busy(&mut transaction, &instance).await? {
+            return Err(Error::ConcurrencyError);
         }
         self.check_possible(&instance, &current, &now, &aim).await?;
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
+        self.check_new_quotas(caller, &mut transaction, &current, &aim).await?;
 
         let plan = aim.ordered.plan()?;
         let operation = NewOperation {
@@ -97,20 +112,13 @@ impl Broker {
             context,
         };
         let kind = OperationKind::Update;
+        store::operation::supersede(&mut *transaction, instance.uid).await?;
         store::operation::accept(&mut *transaction, instance.uid, kind, Lane::Async, &operation, &change).await?;
         transaction.commit().await.map_err(store::Error::from)?;
         self.accepted(kind, aim.ordered.revision.name());
 
         let names = Names::of_instance(self.prefix(), &facts(&instance), plan, aim.params);
-        let bug = |error| broken("an instance's metadata cannot be evaluated", &error);
-        Ok(Outcome::Accepted(UpdateResponse {
-            dashboard_url: aim.ordered.revision.dashboard_url(&names).map_err(bug)?,
-            operation: named(operation.id),
-            metadata: InstanceMetadata {
-                labels: aim.ordered.revision.labels(&names).map_err(bug)?,
-                attributes: Map::new(),
-            },
-        }))
+        Ok(Outcome::Accepted(self.response(&aim.ordered, &names, Some(operation.id))?))
     }
 
     /// The plan and revision the request aims at. A change to the plan moves an instance to the current revision, and so
@@ -134,32 +142,43 @@ impl Broker {
     }
 
     /// The answer while another operation runs: the same update again joins it.
-    fn joined(
+    async fn joined(
         &self,
         instance: &Instance,
-        current: &Ordered,
         request: &UpdateRequest,
         stored: &Given,
         live: &Operation,
-    ) -> Result<Outcome<UpdateResponse>, Error> {
+    ) -> Result<UpdateResponse, Error> {
         if live.kind != OperationKind::Update || live.phase == Phase::Undo {
             return Err(Error::ConcurrencyError);
         }
-        let aimed_plan = live.plan_id.as_deref().unwrap_or(instance.plan_id.as_str());
-        let plan = request.plan_id.as_ref().map_or(instance.plan_id.as_str(), PlanId::as_str);
-        let mut patch = request.parameters.0.clone();
-        take_target(&current.revision, &mut patch)?;
-        let merged = current.revision.merge(&stored.given, &patch);
-        let same_given = match &live.parameters {
-            Some(sealed) => self.open(&place::operation_parameters(live.id), sealed)?.given == merged,
-            None => stored.given == merged,
+        let digest = live.revision.as_deref().unwrap_or(&instance.revision);
+        let plan_id = live.plan_id.as_deref().map_or_else(|| instance.plan_id.clone(), PlanId::from);
+        let aimed = Ordered::new(self.revision(digest).await?, plan_id);
+        let given = match &live.parameters {
+            Some(sealed) => self.open(&place::operation_parameters(live.id), sealed)?,
+            None => stored.clone(),
         };
+
+        let plan = aimed.plan()?;
+        let mut patch = request.parameters.0.clone();
+        let chosen = take_target(&aimed.revision, &mut patch);
+        let is_here = chosen.is_ok_and(|chosen| chosen.is_none_or(|chosen| chosen == target_of(instance)));
+        let carried = aimed.revision.carried(plan, &stored.given, &given.forced);
+        let merged = aimed.revision.merge(&carried, &patch);
         let version = request.maintenance_info.as_ref().map(|info| info.version.as_str());
-        let same_version = version.is_none() || version == live.maintenance_version.as_deref();
-        if plan != aimed_plan || !same_given || !same_version {
+        let same = request.plan_id.as_ref().unwrap_or(&instance.plan_id) == plan.id()
+            && is_here
+            && is_same(&given.given, &merged)
+            && (version.is_none() || version == live.maintenance_version.as_deref());
+        if !same {
             return Err(Error::ConcurrencyError);
         }
-        Ok(Outcome::Accepted(UpdateResponse { operation: named(live.id), ..UpdateResponse::default() }))
+        let params = aimed.revision.effective(plan, Verb::Create, &given, &Value::Null);
+        let params =
+            params.map_err(|refusals| broken("accepted parameters do not fit their revision", &refused(&refusals)))?;
+        let names = Names::of_instance(self.prefix(), &facts(instance), plan, params);
+        self.response(&aimed, &names, Some(live.id))
     }
 
     async fn is_binding_busy(&self, db: &mut PgConnection, instance: &Instance) -> Result<bool, Error> {
@@ -181,14 +200,13 @@ impl Broker {
         request: &UpdateRequest,
         mut given: Given,
     ) -> Result<Aim, Error> {
+        let (from, plan) = (current.plan()?, wanted.plan()?);
         let mut patch = request.parameters.0.clone();
         let chosen = take_target(&wanted.revision, &mut patch)?;
-        let here = instance.target.get("name").and_then(Value::as_str).unwrap_or_default();
+        let here = target_of(instance);
         if chosen.is_some_and(|chosen| chosen != here) {
-            return Err(refusal("An instance cannot move to another target; order a new one there."));
+            return Err(refusal("target cannot change: an instance cannot move; order a new one there."));
         }
-        let before = given.values();
-        given.given = wanted.revision.merge(&given.given, &patch);
         let stored = match &instance.context {
             Value::Object(map) => Context(map.clone()),
             _ => Context::default(),
@@ -196,27 +214,32 @@ impl Broker {
         let context = if request.context.is_empty() { &stored } else { &request.context };
         let order = placement(&caller.platform, &instance.organization, &instance.space, context, &wanted)?;
         let terms = self.policy().terms(&order, here);
-        let owner = Owner { platform: &caller.platform, organization: &instance.organization, space: &instance.space };
-        self.resolve(&wanted.revision, Verb::Update, &mut given, &terms, &owner).await?;
         // What cannot change after creation stays forced to what it was forced to then.
         let parameters = &wanted.revision.offering().parameters;
         let updatable = |name: &str| parameters.get(name).is_some_and(|parameter| parameter.updatable);
         given.forced.retain(|name, _| !updatable(name));
-        given
-            .forced
-            .extend(terms.forced.iter().filter(|(name, _)| updatable(name)).map(|(k, v)| (k.clone(), v.clone())));
+        let forced_now = terms.forced.iter().filter(|(name, _)| updatable(name));
+        given.forced.extend(forced_now.map(|(name, value)| (name.clone(), value.clone())));
+        let carried = wanted.revision.carried(plan, &given.given, &given.forced);
+        given.given = wanted.revision.merge(&carried, &patch);
+        for (name, _) in patch.iter().filter(|(_, value)| value.is_null()) {
+            // Null means "back to the default": of what has none, or is not the user's, it is refused like any other value.
+            let fixed = plan.document().fixed.contains_key(name) || given.forced.contains_key(name);
+            if fixed || !parameters.contains_key(name) {
+                given.given.insert(name.clone(), Value::Null);
+            }
+        }
+        let asks_parameters = !is_same(&carried, &given.given);
+        let owner = Owner { platform: &caller.platform, organization: &instance.organization, space: &instance.space };
+        self.resolve(&wanted.revision, Verb::Update, &mut given, &patch, &terms, &owner).await?;
 
-        let plan = wanted.plan()?;
-        let mut values = wanted.revision.merge(&wanted.revision.carried(plan, &before, &given.forced), &patch);
-        values.extend(given.resolved.iter().map(|(name, value)| (name.clone(), value.clone())));
         let params = wanted
             .revision
-            .accept(plan, Verb::Update, &values, &given.forced, &Value::Null)
+            .accept(plan, Verb::Update, &given.values(), &given.forced, &Value::Null)
             .map_err(|refusals| refused(&refusals))?;
-        let from = current.plan()?;
         if plan.id() != from.id() {
-            if let Some(deny) = terms.deny {
-                return Err(Error::bad_request(deny));
+            if let Some(deny) = &terms.deny {
+                return Err(Error::bad_request(deny.clone()));
             }
             if !from.document().change_to.iter().any(|name| name == plan.name()) {
                 return Err(Error::Unprocessable {
@@ -236,7 +259,26 @@ impl Broker {
         }
         let stays = wanted.revision.digest == current.revision.digest && plan.id() == from.id();
         let maintenance_version = if stays { instance.maintenance_version.clone() } else { version };
-        Ok(Aim { ordered: wanted, given, params, maintenance_version })
+        Ok(Aim { ordered: wanted, given, params, maintenance_version, asks_parameters, quotas: terms.quotas })
+    }
+
+    /// Refuses a change to a plan whose limit is reached. What counts the instance already does not count it again.
+    async fn check_new_quotas(
+        &self,
+        caller: &Caller,
+        db: &mut PgConnection,
+        current: &Ordered,
+        aim: &Aim,
+    ) -> Result<(), Error> {
+        let from = current.plan()?.name();
+        let counts_plan = |quota: &&Quota| quota.plan.as_ref().is_some_and(|plans| !plans.matches(from));
+        let mut new = aim.quotas.iter().filter(counts_plan).peekable();
+        if aim.ordered.plan()?.name() == from || new.peek().is_none() {
+            return Ok(());
+        }
+        store::instance::lock_count(&mut *db, &caller.platform).await?;
+        let aftermath = Aftermath::Update { instance_usable: true, update_repeatable: true };
+        self.check_quotas(db, &caller.platform, new, aftermath).await
     }
 
     /// Refuses, before anything changes, what AWS cannot change in place.
@@ -255,8 +297,9 @@ impl Broker {
         }
         let names = Names::of_instance(self.prefix(), &facts(instance), to, aim.params.clone());
         let outputs = self.public_outputs(instance.uid).await?;
-        let bug = |error| broken("a change cannot be evaluated", &error);
-        let specs = aim.ordered.revision.resources(Scope::Instance, &names).map_err(bug)?;
+        let specs = aim.ordered.revision.resources(Scope::Instance, &names);
+        let specs =
+            specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
         for row in store::resource::of_owner(self.pool(), instance.uid).await? {
             let (Some(desired), ResourceState::Ready) = (&row.desired, row.state) else { continue };
             if !specs.iter().any(|spec| spec.key == row.key) {
@@ -277,6 +320,18 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// Whether a request is about more than the context. Service Catalog sends nothing else, too, when the last parameter is taken
+/// away; what changed around the instance meanwhile (a default, a forced value) is no reason to begin an update then.
+fn asks_something(request: &UpdateRequest, instance: &Instance) -> bool {
+    !request.parameters.is_empty()
+        || request.maintenance_info.is_some()
+        || request.plan_id.as_ref().is_some_and(|plan| *plan != instance.plan_id)
+}
+
+fn target_of(instance: &Instance) -> &str {
+    instance.target.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
 fn version_of(ordered: &Ordered) -> Result<Option<String>, Error> {

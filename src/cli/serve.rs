@@ -7,6 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::registry::registry;
 use super::{reload, setup};
@@ -33,6 +34,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let sessions = Sessions::load(aws::Settings {
         call_timeout: config.aws.call_timeout,
         attempt_timeout: config.aws.attempt_timeout,
+        backoff: config.engine.backoff,
         endpoint_url: config.aws.aws_endpoint_url.clone(),
         observer: Some(Arc::clone(&listening) as Arc<dyn CallObserver>),
     })
@@ -52,10 +54,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         anyhow::bail!("the database is behind this version; run `chandlery migrate` first: {}", pending.join(", "));
     }
     let vault = setup::vault(&pool, master.as_ref()).await?;
-    let wake = Wake::default();
+    let (wake, replica) = (Wake::default(), Uuid::new_v4());
     let shelf = Shelf::new(registry.clone(), Catalog::new(Vec::new()));
     let broker = Broker::new(
         broker::Parts {
+            replica,
             pool: pool.clone(),
             vault: vault.clone(),
             shelf: shelf.clone(),
@@ -68,6 +71,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     );
     broker.publish(catalog).await.context("the catalog could not be recorded")?;
     let engine = Engine::new(engine::Parts {
+        replica,
         pool: pool.clone(),
         vault,
         master,
@@ -153,6 +157,7 @@ fn engine_settings(config: &Config) -> engine::Settings {
         lease: config.engine.lease,
         renew: config.engine.renew_every,
         call_timeout: config.aws.call_timeout,
+        backoff: config.engine.backoff,
         poll: config.engine.poll_interval,
         workers: config.engine.workers,
         sync_workers: config.engine.sync_workers,

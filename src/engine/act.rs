@@ -1,5 +1,6 @@
 //! One action on one resource: intent committed, driver called, result committed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -8,11 +9,12 @@ use super::Broken;
 use super::plan::Action;
 use super::retry::{self, Verdict, Way};
 use super::subject::{self, Blueprint};
+use super::tally::Tally;
 use super::turn::Turn;
 use crate::catalog::{Evaluated, OutputMap};
 use crate::driver::{Class, Context, Deletion, Driver, Fault, Handle, Kind, Outputs, Progress};
 use crate::store::resource::Resource;
-use crate::store::{self, ResourceState, Step, place};
+use crate::store::{self, OperationKind, ResourceState, Step, place};
 
 /// The longest a driver may take for one call of its methods. Drivers bound themselves; this catches one that does not.
 const DRIVER_LIMIT: Duration = Duration::from_secs(300);
@@ -24,9 +26,7 @@ pub(super) struct Task<'a> {
     pub way: Way,
     pub row: Resource,
     pub outputs: OutputMap,
-    /// How many resources are ready, of how many.
-    pub done: usize,
-    pub total: usize,
+    pub tally: Arc<Tally>,
 }
 
 /// What came of it.
@@ -93,7 +93,16 @@ impl Task<'_> {
                 self.write("waiting", write).await
             }
             Err(fault) if fault.name_taken => self.rename(blueprint, fault).await,
-            Err(fault) => self.fault(fault).await,
+            Err(fault) => self.fault(self.as_seen(fault)).await,
+        }
+    }
+
+    /// What a live binding was handed out is never replaced: if its identity is gone, a person has to bind anew.
+    fn as_seen(&self, fault: Fault) -> Fault {
+        let live = self.turn.subject.binding.is_some() && self.turn.subject.operation.kind == OperationKind::Refresh;
+        match fault.class {
+            Class::Gone if live => Fault { class: Class::Rejected, handle: None, ..fault },
+            _ => fault,
         }
     }
 
@@ -140,7 +149,7 @@ impl Task<'_> {
             .collect();
         let place = place::output_secrets(self.row.uid);
         let (public, sealed) = subject::seal(self.turn.engine.vault(), place, Value::Object(outputs), &secrets)?;
-        let message = format!("{} is ready ({} of {})", words(&self.row.key), self.done + 1, self.total);
+        let message = format!("{} is ready{}", words(&self.row.key), self.tally.ready());
         let mut step = Step::new("resource ready", message).of(&self.row.key);
         step.took =
             Some(self.row.running_for.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(began.elapsed()));
@@ -178,7 +187,8 @@ impl Task<'_> {
         match self.call(driver.as_ref(), driver.delete(&context, &desired, known.as_ref())).await {
             Ok(Deletion::Gone) => {
                 let mut step =
-                    Step::new("resource gone", format!("{} is deleted", words(&self.row.key))).of(&self.row.key);
+                    Step::new("resource gone", format!("{} is deleted{}", words(&self.row.key), self.tally.gone()))
+                        .of(&self.row.key);
                 step.took = self.row.running_for.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 let write = store::resource::gone(self.pool(), &self.turn.fence, &step, self.row.uid);
                 self.write("gone", write).await
@@ -190,8 +200,8 @@ impl Task<'_> {
                 self.write("waiting", write).await
             }
             Err(fault) if fault.class == Class::Gone => {
-                let step =
-                    Step::new("resource gone", format!("{} was gone already", words(&self.row.key))).of(&self.row.key);
+                let message = format!("{} was gone already{}", words(&self.row.key), self.tally.gone());
+                let step = Step::new("resource gone", message).of(&self.row.key);
                 let write = store::resource::gone(self.pool(), &self.turn.fence, &step, self.row.uid);
                 self.write("gone", write).await
             }
@@ -200,22 +210,25 @@ impl Task<'_> {
     }
 
     async fn retain(&self) -> Result<Outcome, Broken> {
-        let message = format!("{} stays in AWS as {}", words(&self.row.key), self.row.name);
+        let message = format!("{} stays in AWS as {}{}", words(&self.row.key), self.row.name, self.tally.gone());
         let step = Step::new("resource retained", message).of(&self.row.key);
         let write = store::resource::retained(self.pool(), &self.turn.fence, &step, self.row.uid);
         self.write("retained", write).await
     }
 
     async fn drop_row(&self) -> Result<Outcome, Broken> {
-        let step = Step::new("resource gone", format!("{} was never begun", words(&self.row.key))).of(&self.row.key);
+        let message = format!("{} was never begun{}", words(&self.row.key), self.tally.gone());
+        let step = Step::new("resource gone", message).of(&self.row.key);
         self.write("gone", store::resource::gone(self.pool(), &self.turn.fence, &step, self.row.uid)).await
     }
 
     async fn fault(&self, fault: Fault) -> Result<Outcome, Broken> {
         let engine = self.turn.engine;
+        if !self.turn.guard.is_live() {
+            return Err(Broken::LeaseLost);
+        }
         engine.listener().fault(&self.row.kind, fault.class);
-        let attempts = u32::try_from(self.row.attempts).unwrap_or_default();
-        let verdict = retry::verdict(&fault, attempts, self.way);
+        let verdict = retry::verdict(&fault, self.turn.moment(self.way, &self.row));
         let (class, handle) = (fault.class.as_str(), fault.handle.as_ref().map(|handle| &handle.0));
         let (after, tail) = match verdict {
             Verdict::Again(after) => {
@@ -267,7 +280,7 @@ impl Task<'_> {
         })
     }
 
-    fn driver(&self) -> Result<std::sync::Arc<dyn Driver>, Broken> {
+    fn driver(&self) -> Result<Arc<dyn Driver>, Broken> {
         let driver = self.turn.engine.0.parts.registry.get(&self.row.kind);
         driver.cloned().ok_or_else(|| Broken::new(format!("this build has no driver for {}", self.row.kind)))
     }
@@ -289,7 +302,7 @@ impl Task<'_> {
     }
 
     fn sentence(&self, verb: &str) -> String {
-        format!("{verb} {} ({} of {})", words(&self.row.key), self.done.min(self.total) + 1, self.total)
+        format!("{verb} {}", words(&self.row.key))
     }
 }
 

@@ -115,10 +115,9 @@ pub(super) async fn unmake_failed(turn: &mut Turn<'_>, why: String) -> Result<Ne
 }
 
 /// A live binding's (or instance's) resources could not be ensured again. It stays as it is, and operators see why.
-pub(super) async fn refresh_failed(turn: &mut Turn<'_>) -> Result<Next, Broken> {
-    let message = turn.subject.operation.description.clone();
+pub(super) async fn refresh_failed(turn: &mut Turn<'_>, why: String) -> Result<Next, Broken> {
     let end = End { state: OperationState::Failed, ..succeeded(State::Ready) };
-    self::end(turn, Step::new("failed", message), &end).await
+    self::end(turn, Step::new("failed", why), &end).await
 }
 
 /// Asks every resource of an instance that was usable whether it may go, before the first one goes.
@@ -163,12 +162,14 @@ async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<O
     if fault.class == Class::Gone {
         return Ok(None);
     }
+    if !turn.guard.is_live() {
+        return Err(Broken::LeaseLost);
+    }
     engine.listener().fault(&row.kind, fault.class);
-    let attempts = u32::try_from(row.attempts).unwrap_or_default();
     // A refusal is an answer, not a failure to be tried again.
     let verdict = match fault.class {
         Class::Rejected => Verdict::GiveUp,
-        _ => retry::verdict(&fault, attempts, Way::Back),
+        _ => retry::verdict(&fault, turn.moment(Way::Back, row)),
     };
     let message = format!("{}: {}.", words(&row.key), fault.message.trim_end_matches('.'));
     if let (Verdict::Again(after), false) = (verdict, turn.subject.operation.expired) {
@@ -216,7 +217,7 @@ pub(super) fn succeeded<'a>(becomes: State) -> End<'a> {
     }
 }
 
-pub(super) fn follow_up(description: &str) -> NewOperation<'_> {
+pub(super) fn follow_up(description: &'static str) -> NewOperation<'static> {
     NewOperation { id: OperationId::random(), description, actor: None, lasts: FOLLOW_UP_LASTS }
 }
 
@@ -236,7 +237,7 @@ pub(super) async fn end(turn: &Turn<'_>, step: Step, end: &End<'_>) -> Result<Ne
         operation = %turn.fence.operation, owner = %turn.fence.owner, kind, outcome = end.state.as_str(),
         instance = %turn.subject.instance.id, platform = %turn.subject.instance.platform, "{}", step.message
     );
-    if end.follow_up.is_some() || turn.subject.kind == OwnerKind::Binding {
+    if end.follow_up.is_some() {
         engine.0.parts.wake.work();
     }
     Ok(Next::Ended)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Broken, Engine};
 use crate::store;
+use crate::store::replica::Replica;
 
 const BEAT: Duration = Duration::from_secs(10);
 
@@ -26,14 +27,29 @@ pub(super) async fn keep(engine: &Engine) {
 async fn keep_once(engine: &Engine, forget: bool) -> Result<(), Broken> {
     let parts = &engine.0.parts;
     for key in store::ring_key::all(&parts.pool).await? {
-        if !parts.vault.holds(key.id) {
-            parts.vault.add(parts.master.as_ref(), &key).await?;
-            tracing::info!(key = %key.id, "took over a ring key");
+        if parts.vault.holds(key.id) {
+            continue;
+        }
+        match parts.vault.add(parts.master.as_ref(), &key).await {
+            Ok(()) => tracing::info!(key = %key.id, "took over a ring key"),
+            // The heartbeat goes on, and says that this replica lacks the key: silence would count as death, and a key that
+            // this replica cannot open would be used.
+            Err(error) => {
+                tracing::error!(key = %key.id, %error, "a new ring key cannot be taken over; it is tried again")
+            }
         }
     }
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "unknown".to_owned());
-    let version = env!("CARGO_PKG_VERSION");
-    store::replica::beat(&parts.pool, engine.0.replica, &host, version, &parts.vault.held()).await?;
+    let revisions: Vec<String> =
+        parts.shelf.current().offerings().iter().map(|revision| revision.digest.clone()).collect();
+    let replica = Replica {
+        id: parts.replica,
+        host: &store::replica::host(),
+        version: env!("CARGO_PKG_VERSION"),
+        ring_keys: &parts.vault.held(),
+        seals_with: parts.vault.active(),
+        revisions: &revisions,
+    };
+    store::replica::beat(&parts.pool, &replica).await?;
     let mut connection = parts.pool.acquire().await.map_err(store::Error::from)?;
     // A new key is used only once every replica holds it.
     if let Some(active) = store::ring_key::promote(&mut connection).await?
@@ -58,7 +74,7 @@ async fn keep_once(engine: &Engine, forget: bool) -> Result<(), Broken> {
 
 /// Says good-bye, so that key rotation does not wait for this replica.
 pub(super) async fn leave(engine: &Engine) {
-    if let Err(error) = store::replica::leave(engine.pool(), engine.0.replica).await {
+    if let Err(error) = store::replica::leave(engine.pool(), engine.0.parts.replica).await {
         tracing::debug!(%error, "could not sign off; other replicas notice within a minute");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -9,10 +10,11 @@ use futures_util::stream::FuturesUnordered;
 
 use super::act::{self, Outcome};
 use super::plan::{self, Goal, Wanted};
-use super::retry::Way;
+use super::retry::{Moment, Way};
 use super::subject::{self, Blueprint, Subject};
+use super::tally::Tally;
 use super::{Broken, Engine, bindings, ends};
-use crate::catalog::OutputMap;
+use crate::catalog::{OutputMap, Spec};
 use crate::driver::Guard;
 use crate::osb::Uid;
 use crate::store::owner::Claim;
@@ -46,7 +48,10 @@ pub(super) enum Reached {
 
 /// Takes a turn. Answers when the next one is due; `None`: when something happens, or never.
 pub(super) async fn run(engine: &Engine, claim: &Claim, guard: &Guard) -> Result<Option<Duration>, Broken> {
-    let Some(subject) = Subject::load(engine, claim).await? else { return Ok(None) };
+    let Some(subject) = Subject::load(engine, claim).await? else {
+        store::owner::rest(engine.pool(), claim).await?;
+        return Ok(None);
+    };
     let fence = Fence { owner: claim.owner, epoch: claim.epoch, operation: subject.operation.id };
     let mut turn = Turn { engine, guard, fence, subject, began: Instant::now() };
     // A turn passes a few phases at most; each sets the next one in the row and in memory.
@@ -69,6 +74,7 @@ pub(super) async fn run(engine: &Engine, claim: &Claim, guard: &Guard) -> Result
             Next::Wait(after) => return Ok(Some(after)),
             Next::Ended => {
                 engine.0.parts.wake.finished(turn.fence.operation);
+                bindings::tell_instance(&turn).await;
                 return Ok(None);
             }
         }
@@ -99,12 +105,13 @@ impl Turn<'_> {
 
     async fn make(&mut self) -> Result<Next, Broken> {
         let blueprint = self.subject.blueprint(self.engine, true).await?;
-        match self.work(Some(&blueprint), Way::Forward).await? {
+        let is_refresh = self.subject.operation.kind == OperationKind::Refresh;
+        // An instance that an update left half-way is brought back however long it takes.
+        let way = if is_refresh && self.subject.binding.is_none() { Way::Cleanup } else { Way::Forward };
+        match self.work(Some(&blueprint), way).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
             Reached::Done => ends::made(self, &blueprint).await,
-            Reached::Hopeless(..) if self.subject.operation.kind == OperationKind::Refresh => {
-                ends::refresh_failed(self).await
-            }
+            Reached::Hopeless(why, _) if is_refresh => ends::refresh_failed(self, why).await,
             Reached::Hopeless(why, class) => {
                 let step = Step::new("undo", format!("{why} Undoing what was done."));
                 let because = Some((why.as_str(), class));
@@ -143,11 +150,22 @@ impl Turn<'_> {
         }
     }
 
+    /// Where a fault of that resource finds us.
+    pub fn moment(&self, way: Way, row: &Resource) -> Moment {
+        Moment {
+            way,
+            attempts: u32::try_from(row.attempts).unwrap_or_default(),
+            expired: self.subject.operation.expired,
+            unit: self.engine.0.parts.settings.backoff,
+        }
+    }
+
     /// Works towards a blueprint, or towards nothing, as far as it goes now.
     async fn work(&self, blueprint: Option<&Blueprint>, way: Way) -> Result<Reached, Broken> {
         let mut running = FuturesUnordered::new();
         let mut busy = BTreeSet::new();
         let mut hopeless = None;
+        let mut tally = None;
         loop {
             let rows = store::resource::of_owner(self.engine.pool(), self.fence.owner).await?;
             if let Some(blueprint) = blueprint
@@ -165,29 +183,29 @@ impl Turn<'_> {
             if expired && hopeless.is_none() {
                 hopeless = Some(ends::too_late(&self.subject, &rows));
             }
-            if hopeless.is_none() && self.guard.is_live() && !self.engine.is_stopping() {
+            let may_begin = hopeless.is_none() && self.guard.is_live() && !self.engine.is_stopping();
+            let left_undone = !may_begin && !next.now.is_empty();
+            if may_begin {
                 for action in next.now {
                     if running.len() == WIDTH {
                         break;
                     }
                     let Some(row) = rows.iter().find(|row| row.key == action.key()) else { continue };
                     busy.insert(row.key.clone());
-                    let done = rows.iter().filter(|row| row.state == store::ResourceState::Ready).count();
-                    let task = act::Task {
-                        turn: self,
-                        blueprint,
-                        way,
-                        row: row.clone(),
-                        outputs: outputs.clone(),
-                        done,
-                        total: rows.len(),
-                    };
+                    let wanted = blueprint.map_or(0, |blueprint| blueprint.specs.len());
+                    let tally = Arc::clone(tally.get_or_insert_with(|| Arc::new(Tally::new(&rows, wanted))));
+                    tally.begin(row);
+                    let task =
+                        act::Task { turn: self, blueprint, way, row: row.clone(), outputs: outputs.clone(), tally };
                     running.push(act::perform(task, action));
                 }
             }
             if running.is_empty() {
                 if let Some((why, class)) = hopeless {
                     return Ok(Reached::Hopeless(why, class));
+                }
+                if left_undone {
+                    return Ok(Reached::Wait(Duration::ZERO));
                 }
                 match next.wait {
                     Some(wait) if wait <= SHORT_WAIT && self.guard.is_live() && !self.engine.is_stopping() => {
@@ -218,10 +236,16 @@ impl Turn<'_> {
         }
     }
 
-    /// Commits rows for what the blueprint has and the owner lacks. Answers whether there were any.
+    /// Commits rows for what the blueprint has and the owner lacks, and what it says otherwise of rows that are there (an
+    /// update may change whether a thing is to be retained). Answers whether there was anything.
     async fn plan_missing(&self, blueprint: &Blueprint, rows: &[Resource]) -> Result<bool, Broken> {
-        let missing = |key: &str| !rows.iter().any(|row| row.key == key);
-        if !blueprint.specs.iter().any(|spec| missing(&spec.key)) {
+        let is_planned = |spec: &Spec| {
+            rows.iter().any(|row| {
+                row.key == spec.key
+                    && (&row.depends_on, &row.serial, row.retain) == (&spec.depends_on, &spec.serial, spec.retain)
+            })
+        };
+        if blueprint.specs.iter().all(is_planned) {
             return Ok(false);
         }
         let new: Vec<NewResource> = blueprint
@@ -263,8 +287,9 @@ impl Turn<'_> {
         let seen: Vec<plan::Row> = rows.iter().map(planned).collect();
         let kind = self.subject.operation.kind;
         let Some(blueprint) = blueprint else {
-            let retain =
-                kind == OperationKind::Deprovision || kind == OperationKind::Cleanup && self.subject.instance.was_ready;
+            // What stays is what somebody could use: a provision that was stopped is undone whole.
+            let removes = matches!(kind, OperationKind::Deprovision | OperationKind::Cleanup);
+            let retain = removes && self.subject.instance.was_ready;
             return Ok(plan::next(&seen, &Goal::Nothing { retain }, busy));
         };
         let wanted: Vec<Wanted> = blueprint

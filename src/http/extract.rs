@@ -74,17 +74,38 @@ impl<T: osb::Request> FromRequest<App> for Body<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         let limit = app.settings.body_limit;
-        let body = request.into_body();
-        // A length that the client announces is refused before a byte of it is read.
-        if body.size_hint().lower() > limit as u64 {
-            return Err(Error::PayloadTooLarge { limit }.into());
-        }
-        let collected = tokio::time::timeout(app.settings.body_time, Limited::new(body, limit).collect()).await;
-        match collected {
+        let mut body = request.into_body();
+        let read = async {
+            if body.size_hint().lower() > limit as u64 {
+                return Err(None);
+            }
+            Limited::new(&mut body, limit).collect().await.map_err(Some)
+        };
+        match tokio::time::timeout(app.settings.body_time, read).await {
             Err(_) => Err(Error::RequestTimeout.into()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::PayloadTooLarge { limit }.into()),
-            Ok(Err(_)) => Err(Error::bad_request("the body broke off").into()),
             Ok(Ok(body)) => Ok(Self(osb::decode(&body.to_bytes())?)),
+            Ok(Err(Some(error))) if !error.is::<LengthLimitError>() => {
+                Err(Error::bad_request("the body broke off").into())
+            }
+            Ok(Err(_)) => {
+                let _ = tokio::time::timeout(app.settings.body_time, discard(body, limit.saturating_mul(8))).await;
+                Err(Error::PayloadTooLarge { limit }.into())
+            }
+        }
+    }
+}
+
+/// Reads on without keeping anything: a client that is still sending when the connection closes may lose the answer. What is
+/// beyond all measure is not read.
+async fn discard(mut body: axum::body::Body, most: usize) {
+    let mut seen = 0;
+    if body.size_hint().lower() > most as u64 {
+        return;
+    }
+    while let Some(Ok(frame)) = body.frame().await {
+        seen += frame.data_ref().map_or(0, bytes::Bytes::len);
+        if seen > most {
+            return;
         }
     }
 }
@@ -94,11 +115,8 @@ fn segment<'a>(path: &'a str, index: usize, what: &str) -> Result<Cow<'a, str>, 
     let raw = path.split('/').nth(index).unwrap_or_default();
     match decode_segment(raw) {
         None => Err(Error::bad_request(format!("the {what} in the path is not percent-encoded UTF-8"))),
-        Some(id) if id.contains('\0') => {
-            Err(Error::bad_request(format!("the {what} in the path holds a NUL character")))
-        }
         Some(id) if id.is_empty() => Err(Error::not_found("there is no such path")),
-        Some(id) => Ok(id),
+        Some(id) => osb::storable_id(&format!("the {what} in the path"), &id).map(|()| id),
     }
 }
 
@@ -111,10 +129,11 @@ mod tests {
         let path = "/v2/service_instances/a%2Fb~._-%C3%A9/service_bindings/%20x/last_operation";
         assert_eq!(segment(path, 3, "instance id").unwrap(), "a/b~._-é");
         assert_eq!(segment(path, 5, "binding id").unwrap(), " x");
-        let refused = |path| segment(path, 3, "instance id").unwrap_err().status();
+        let refused = |path: &str| segment(path, 3, "instance id").unwrap_err().status();
         assert_eq!(refused("/v2/service_instances/%FF"), 400);
         assert_eq!(refused("/v2/service_instances/%"), 400);
         assert_eq!(refused("/v2/service_instances/a%00"), 400);
+        assert_eq!(refused(&format!("/v2/service_instances/{}", "a".repeat(1025))), 400);
         assert_eq!(refused("/v2/service_instances/"), 404);
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::binding_parts::{BindResource, BindingMetadata, Endpoint, VolumeMount};
-use super::decode::{Request, present, storable};
+use super::decode::{Request, present, storable, storable_parameters};
 use super::wire::{self, ForVersion};
 use super::{ApiVersion, BindingId, Context, Credentials, Error, Parameters, PlanId, ServiceId};
 
@@ -60,6 +60,7 @@ impl Request for BindRequest {
             present("app_guid", app)?;
         }
         storable("context", &self.context.0)?;
+        storable_parameters(&self.parameters.0)?;
         storable("bind_resource", &self.bind_resource.0)?;
         self.bind_resource.check()
     }

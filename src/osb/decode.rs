@@ -28,13 +28,38 @@ pub fn decode<T: Request>(body: &[u8]) -> Result<T, Error> {
     Ok(request)
 }
 
+/// What an id may have, in bytes: the 255 characters that the specification recommends fit in any language; a text much
+/// longer fits no index of the database.
+const LONGEST_ID: usize = 1024;
+
 /// A mandatory text must be there, must not be empty, and must be storable.
 pub(super) fn present(name: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
         return Err(Error::bad_request(format!("{name} is missing")));
     }
+    storable_id(name, text)
+}
+
+/// A text by which rows are found must fit an index, and PostgreSQL's text. `name` is what the sentence calls it.
+pub fn storable_id(name: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {
         return Err(Error::bad_request(format!("{name} holds a NUL character")));
+    }
+    if text.len() > LONGEST_ID {
+        return Err(Error::bad_request(format!("{name} is longer than {LONGEST_ID} bytes")));
+    }
+    Ok(())
+}
+
+/// Parameters become parts of rows; the sentence names the one.
+pub(super) fn storable_parameters(parameters: &Map<String, Value>) -> Result<(), Error> {
+    for (name, value) in parameters {
+        if name.contains('\0') {
+            return Err(Error::bad_request("the name of a parameter holds a NUL character"));
+        }
+        if wire::has_nul(value) {
+            return Err(Error::bad_request(format!("the parameter {name} holds a NUL character")));
+        }
     }
     Ok(())
 }
@@ -106,10 +131,14 @@ mod tests {
         for (field, body) in [
             ("service_id", r#"{"service_id":"a\u0000"}"#),
             ("context", r#"{"service_id":"s","context":{"a":[{"b":"\u0000"}]}}"#),
+            ("the parameter p", r#"{"service_id":"s","parameters":{"o":1,"p":[{"\u0000":1}]}}"#),
+            ("the name of a parameter", r#"{"service_id":"s","parameters":{"\u0000":1}}"#),
         ] {
             assert_eq!(refusal::<UpdateRequest>(body), format!("{field} holds a NUL character"));
         }
         assert_eq!(refusal::<BindRequest>(r#"{"bind_resource":["hunter2"]}"#), "bind_resource must be an object");
+        let long = format!(r#"{{"service_id":"{}"}}"#, "é".repeat(513));
+        assert_eq!(refusal::<UpdateRequest>(&long), "service_id is longer than 1024 bytes");
     }
 
     #[test]

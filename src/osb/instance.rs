@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::decode::{Request, present, storable};
+use super::decode::{Request, present, storable, storable_parameters};
 use super::wire::{self, ForVersion};
 use super::{ApiVersion, Context, Error, MaintenanceInfo, Parameters, PlanId, ServiceId, maintenance};
 
@@ -40,7 +40,8 @@ impl Request for ProvisionRequest {
         present("plan_id", self.plan_id.as_str())?;
         present("organization_guid", &self.organization_guid)?;
         present("space_guid", &self.space_guid)?;
-        storable("context", &self.context.0)
+        storable("context", &self.context.0)?;
+        storable_parameters(&self.parameters.0)
     }
 }
 
@@ -76,7 +77,8 @@ impl Request for UpdateRequest {
             Some(plan) => present("plan_id", plan.as_str())?,
             None => {}
         }
-        storable("context", &self.context.0)
+        storable("context", &self.context.0)?;
+        storable_parameters(&self.parameters.0)
     }
 }
 

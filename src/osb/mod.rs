@@ -31,7 +31,7 @@ pub use binding::{BindRequest, BindingResponse, FetchBindingResponse, UnbindResp
 pub use binding_parts::{BindResource, BindingMetadata, Endpoint, VolumeMount};
 pub use catalog::{Catalog, DashboardClient, Service};
 pub use context::Context;
-pub use decode::{Request, decode};
+pub use decode::{Request, decode, storable_id};
 pub use error::Error;
 pub use error_body::ErrorBody;
 pub use id::{BindingId, InstanceId, OperationId, PlanId, PlatformName, ServiceId, Uid};
@@ -47,4 +47,4 @@ pub use plan::{BindingSchemas, InputParameters, InstanceSchemas, Plan, Schemas};
 pub use query::{DeleteQuery, FetchQuery, LastOperationQuery, accepts_incomplete};
 pub use secret::{Credentials, Parameters};
 pub use version::ApiVersion;
-pub use wire::ForVersion;
+pub use wire::{ForVersion, is_same};

@@ -55,8 +55,13 @@ impl ApiVersion {
         self.minor >= 13
     }
 
-    /// 2.14: `instances_retrievable`, `bindings_retrievable`, and bindings made asynchronously.
+    /// 2.14: `instances_retrievable` and `bindings_retrievable`.
     pub fn has_retrievable(self) -> bool {
+        self.minor >= 14
+    }
+
+    /// 2.14: bind and unbind know `accepts_incomplete`; before, a platform that sends it does not mean it.
+    pub fn has_async_bindings(self) -> bool {
         self.minor >= 14
     }
 

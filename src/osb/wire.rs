@@ -50,13 +50,48 @@ pub fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 
 /// Whether a name or a text anywhere in it holds a NUL, which PostgreSQL's text and JSON cannot keep.
 pub fn holds_nul(object: &Map<String, Value>) -> bool {
-    fn in_value(value: &Value) -> bool {
-        match value {
-            Value::String(text) => text.contains('\0'),
-            Value::Array(items) => items.iter().any(in_value),
-            Value::Object(object) => holds_nul(object),
-            _ => false,
+    object.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
+}
+
+/// The same for any value.
+pub fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(object) => holds_nul(object),
+        _ => false,
+    }
+}
+
+/// Whether two objects are the same JSON, by value: the order of names does not count, and `1.0` is `1` (a platform that
+/// keeps numbers as floating point writes either).
+pub fn is_same(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    fn same(one: &Value, other: &Value) -> bool {
+        match (one, other) {
+            (Value::Object(one), Value::Object(other)) => is_same(one, other),
+            (Value::Array(one), Value::Array(other)) => {
+                one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+            }
+            (Value::Number(a), Value::Number(b)) => a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64(),
+            _ => one == other,
         }
     }
-    object.iter().any(|(name, value)| name.contains('\0') || in_value(value))
+    one.len() == other.len() && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn objects_are_compared_by_value() {
+        let same = |one: Value, other: Value| is_same(one.as_object().unwrap(), other.as_object().unwrap());
+        assert!(same(json!({"a": [1, {"b": 2.0}], "c": null}), json!({"c": null, "a": [1.0, {"b": 2}]})));
+        for other in [json!({}), json!({"a": 2}), json!({"a": "1"}), json!({"b": 1}), json!({"a": 1, "b": null})] {
+            assert!(!same(json!({"a": 1}), other.clone()), "{other}");
+        }
+        assert!(!same(json!({"a": 9_007_199_254_740_993_i64}), json!({"a": 9_007_199_254_740_992_i64})));
+    }
 }

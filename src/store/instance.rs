@@ -110,10 +110,11 @@ pub struct Counted {
     pub target: Option<Vec<String>>,
 }
 
-/// How many instances of a platform a limit counts.
+/// How many instances of a platform a limit counts: not those that failed and left nothing.
 pub async fn count(db: impl PgExecutor<'_>, platform: &PlatformName, counted: &Counted) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM instance WHERE platform = $1 AND state <> 'deleted'
+           AND (state <> 'failed' OR EXISTS (SELECT FROM resource WHERE owner = instance.uid))
            AND ($2::text IS NULL OR organization = $2) AND ($3::text IS NULL OR space = $3)
            AND ($4::text IS NULL OR context ->> 'namespace' = $4)
            AND ($5::text[] IS NULL OR offering LIKE ANY ($5)) AND ($6::text[] IS NULL OR plan LIKE ANY ($6))
@@ -191,6 +192,12 @@ pub async fn set_state(db: impl PgExecutor<'_>, uid: Uid, state: State) -> Resul
     Ok(())
 }
 
+/// Locks the row before its owner, as requests do.
+pub(super) async fn lock_row(db: &mut PgConnection, uid: Uid) -> Result<()> {
+    sqlx::query!("SELECT uid FROM instance WHERE uid = $1 FOR NO KEY UPDATE", uid.uuid()).fetch_optional(db).await?;
+    Ok(())
+}
+
 /// Stores a context that was sent without any other change.
 pub async fn set_context(db: impl PgExecutor<'_>, uid: Uid, context: &Value) -> Result<()> {
     sqlx::query!("UPDATE instance SET context = $2, updated_at = now() WHERE uid = $1", uid.uuid(), context)
@@ -204,7 +211,8 @@ pub(super) async fn become_updated(db: &mut PgConnection, fence: &Fence, sealed:
     sqlx::query!(
         "UPDATE instance SET plan_id = COALESCE(o.plan_id, instance.plan_id), plan = COALESCE(o.plan, instance.plan), revision = COALESCE(o.revision, instance.revision),
                 parameters = COALESCE($3, instance.parameters), context = COALESCE(o.context, instance.context),
-                maintenance_version = COALESCE(o.maintenance_version, instance.maintenance_version), updated_at = now()
+                maintenance_version = CASE WHEN o.revision IS NULL THEN instance.maintenance_version
+                                           ELSE o.maintenance_version END, updated_at = now()
          FROM operation o WHERE instance.uid = $1 AND o.id = $2",
         fence.owner.uuid(),
         fence.operation.uuid(),

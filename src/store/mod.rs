@@ -10,9 +10,12 @@ pub mod event;
 mod fence;
 pub mod instance;
 pub mod operation;
+pub mod operator;
 pub mod owner;
 pub mod place;
+pub mod poll;
 pub mod replica;
+pub mod reseal;
 pub mod resource;
 pub mod revision;
 pub mod ring_key;
@@ -25,7 +28,7 @@ pub use fence::{Fence, Step};
 pub use schema::{Limits, connect, migrate, pending_migrations};
 pub use sqlx::{PgConnection, PgPool};
 pub use state::{Lane, OperationKind, OperationState, OwnerKind, Phase, ResourceState, State};
-pub use wake::Wake;
+pub use wake::{Wake, ring};
 
 /// How a statement fails.
 #[derive(Debug, thiserror::Error)]

@@ -20,11 +20,11 @@ pub struct NewRevision<'a> {
     pub source: &'a str,
 }
 
-/// Records a version; one that was known (or retired) becomes current again.
+/// Records a version; one that is known stays as it is.
 pub async fn accept(db: impl PgExecutor<'_>, new: &NewRevision<'_>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO revision (digest, service_id, plan_ids, name, source) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (digest) DO UPDATE SET accepted_at = now(), retired_at = NULL WHERE revision.retired_at IS NOT NULL",
+         ON CONFLICT (digest) DO NOTHING",
         new.digest,
         new.service_id.as_str(),
         new.plan_ids,
@@ -36,24 +36,18 @@ pub async fn accept(db: impl PgExecutor<'_>, new: &NewRevision<'_>) -> Result<()
     Ok(())
 }
 
-/// A newer version took its place, or its file is gone: no new orders, nothing else.
-pub async fn retire(db: impl PgExecutor<'_>, digest: &str) -> Result<()> {
-    sqlx::query!("UPDATE revision SET retired_at = now() WHERE digest = $1 AND retired_at IS NULL", digest)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
 /// The text of a version and the offering's name.
 pub async fn source(db: impl PgExecutor<'_>, digest: &str) -> Result<Option<(String, String)>> {
     let row = sqlx::query!("SELECT name, source FROM revision WHERE digest = $1", digest).fetch_optional(db).await?;
     Ok(row.map(|row| (row.name, row.source)))
 }
 
-/// The newest version in force that has this plan: another replica may have loaded it before we did.
+/// The newest version with this plan that some live replica serves: it may have loaded it before we did. A version that
+/// nobody serves any more takes no orders.
 pub async fn with_plan(db: impl PgExecutor<'_>, service: &ServiceId, plan: &PlanId) -> Result<Option<String>> {
     Ok(sqlx::query_scalar!(
-        "SELECT digest FROM revision WHERE service_id = $1 AND $2 = ANY(plan_ids) AND retired_at IS NULL
+        "SELECT digest FROM revision WHERE service_id = $1 AND $2 = ANY(plan_ids)
+         AND EXISTS (SELECT FROM replica WHERE seen_at > now() - interval '1 minute' AND digest = ANY(revisions))
          ORDER BY accepted_at DESC LIMIT 1",
         service.as_str(),
         plan.as_str(),

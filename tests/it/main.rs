@@ -5,4 +5,5 @@
 mod architecture;
 mod drivers;
 mod lifecycle;
+mod secrecy;
 mod support;

@@ -18,6 +18,7 @@ pub async fn bind(
     CanWait(can_wait): CanWait,
     Body(request): Body<BindRequest>,
 ) -> Answer {
+    let can_wait = can_wait && caller.version.has_async_bindings();
     let answer = app.broker.bind(&caller, &instance, &binding, request, can_wait).await?;
     Ok(outcome(answer, caller.version))
 }
@@ -28,8 +29,9 @@ pub async fn unbind(
     caller: Caller,
     instance: InstanceId,
     binding: BindingId,
-    query: DeleteQuery,
+    mut query: DeleteQuery,
 ) -> Answer {
+    query.accepts_incomplete &= caller.version.has_async_bindings();
     let answer = app.broker.unbind(&caller, &instance, &binding, query).await?;
     Ok(outcome(answer, caller.version))
 }

@@ -93,6 +93,7 @@ pub fn engine_settings() -> engine::Settings {
         workers: 32,
         sync_workers: 8,
         per_target: 16,
+        backoff: Duration::from_millis(20),
         name_prefix: "chandlery".to_owned(),
         tombstones: Duration::from_secs(7 * 24 * 3600),
     }
@@ -130,6 +131,7 @@ pub struct TestApp {
     pub wake: Wake,
     pub metrics: Arc<Metrics>,
     pub replica: Option<Replica>,
+    pub replica_id: uuid::Uuid,
     pub client: reqwest::Client,
     stop: CancellationToken,
 }
@@ -165,11 +167,12 @@ impl TestApp {
         let policy = Policy::parse("policy.yaml", &policy).unwrap_or_else(|problems| panic!("{problems}"));
         let catalog = Catalog::load(&options.catalog, &registry).unwrap_or_else(|problems| panic!("{problems}"));
         let vault = chandlery::cli::vault(&pool, master.as_ref()).await.unwrap();
-        let wake = Wake::default();
+        let (wake, replica) = (Wake::default(), Uid::random().uuid());
         let shelf = Shelf::new(registry.clone(), Catalog::new(Vec::new()));
         let metrics = Arc::new(Metrics::new());
         let broker = Broker::new(
             broker::Parts {
+                replica,
                 pool: pool.clone(),
                 vault: vault.clone(),
                 shelf: shelf.clone(),
@@ -204,6 +207,7 @@ impl TestApp {
             wake,
             metrics,
             replica: None,
+            replica_id: replica,
             client: reqwest::Client::new(),
             stop,
         };
@@ -216,6 +220,7 @@ impl TestApp {
     /// Starts an engine on this database.
     pub fn engine(&self, observer: Arc<dyn Observer>, settings: engine::Settings) -> Replica {
         let engine = Engine::new(engine::Parts {
+            replica: self.replica_id,
             pool: self.pool.clone(),
             vault: self.vault.clone(),
             master: Arc::clone(&self.master),

@@ -34,6 +34,7 @@ impl Aws {
             partition: "aws".to_owned(),
             role_arn: None,
             external_id: None,
+            permissions_boundary: None,
         }
     }
 

@@ -2,4 +2,5 @@
 
 pub mod app;
 pub mod aws;
+pub mod process;
 pub mod reply;
