@@ -27,7 +27,7 @@ CREATE TABLE owner (
     lease_id    uuid,                                -- the turn that holds it; null: nobody, handed back in good order
     lease_until timestamptz
 );
-CREATE INDEX owner_due ON owner (platform, lane, run_at) WHERE run_at IS NOT NULL;
+CREATE INDEX owner_due ON owner (lane, platform, target, run_at) WHERE run_at IS NOT NULL;
 CREATE INDEX owner_leased ON owner (lease_until) WHERE lease_id IS NOT NULL;
 
 CREATE TABLE instance (

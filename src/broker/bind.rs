@@ -48,7 +48,7 @@ impl Broker {
         let operation = self.ended(operation, ended).await?;
         match operation.state {
             OperationState::Succeeded => {
-                let binding = store::binding::by_uid(self.pool(), operation.owner).await?;
+                let binding = store::binding::by_uid(self.singles(), operation.owner).await?;
                 let binding = binding.filter(|binding| binding.state == State::Ready).ok_or(Error::ConcurrencyError)?;
                 Ok(Outcome::Created(self.answer(&binding)?))
             }

@@ -19,7 +19,7 @@ impl Broker {
         id: &InstanceId,
         _hints: FetchQuery,
     ) -> Result<FetchInstanceResponse, Error> {
-        let found = store::instance::find(self.pool(), &caller.platform, id).await?;
+        let found = store::instance::find(self.singles(), &caller.platform, id).await?;
         let instance = match found {
             Some(instance) if instance.state == State::Ready => instance,
             other => return Err(not_there("instance", other.map(|instance| instance.state))),
@@ -53,7 +53,7 @@ impl Broker {
         id: &BindingId,
         _hints: FetchQuery,
     ) -> Result<FetchBindingResponse, Error> {
-        let found = store::binding::find(self.pool(), &caller.platform, instance, id).await?;
+        let found = store::binding::find(self.singles(), &caller.platform, instance, id).await?;
         let binding = match found {
             Some(binding) if binding.state == State::Ready => binding,
             other => return Err(not_there("binding", other.map(|binding| binding.state))),

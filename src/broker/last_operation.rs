@@ -14,7 +14,7 @@ impl Broker {
         query: LastOperationQuery,
     ) -> Result<Polled, Error> {
         let named = read_named(query.operation.as_deref());
-        let row = store::poll::instance(self.pool(), &caller.platform, id, named).await?;
+        let row = store::poll::instance(self.singles(), &caller.platform, id, named).await?;
         let row = row.ok_or_else(|| Error::not_found("There is no instance with this id."))?;
         answer(row, query.operation.as_deref())
     }
@@ -28,7 +28,7 @@ impl Broker {
         query: LastOperationQuery,
     ) -> Result<Polled, Error> {
         let named = read_named(query.operation.as_deref());
-        let row = store::poll::binding(self.pool(), &caller.platform, instance, id, named).await?;
+        let row = store::poll::binding(self.singles(), &caller.platform, instance, id, named).await?;
         let row = row.ok_or_else(|| Error::not_found("There is no binding with this id."))?;
         answer(row, query.operation.as_deref())
     }

@@ -300,7 +300,7 @@ impl Broker {
         let specs = aim.ordered.revision.resources(Scope::Instance, &names);
         let specs =
             specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
-        for row in store::resource::of_owner(self.pool(), instance.uid).await? {
+        for row in store::resource::of_owner(self.singles(), instance.uid).await? {
             let (Some(desired), ResourceState::Ready) = (&row.desired, row.state) else { continue };
             if !specs.iter().any(|spec| spec.key == row.key) {
                 continue;

@@ -9,6 +9,7 @@ use super::retry::{self, Verdict, Way};
 use super::subject::{Blueprint, Subject};
 use super::turn::{Next, Turn};
 use super::{Broken, bindings, subject};
+use crate::catalog::OutputMap;
 use crate::driver::{Class, Context, Handle};
 use crate::osb::{BindingResponse, Credentials, OperationId};
 use crate::store::operation::{End, NewOperation};
@@ -19,11 +20,11 @@ use crate::store::{self, OperationKind, OperationState, OwnerKind, ResourceState
 const FOLLOW_UP_LASTS: Duration = Duration::from_secs(24 * 3600);
 
 /// Everything is as asked.
-pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<Next, Broken> {
+pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint, outputs: &OutputMap) -> Result<Next, Broken> {
     match turn.subject.operation.kind {
         OperationKind::Update => bindings::begin_refresh(turn, blueprint).await,
         OperationKind::Bind => {
-            let answer = answer(turn, blueprint).await?;
+            let answer = answer(blueprint, outputs)?;
             let sealed = turn.engine.vault().seal_json(&place::binding_answer(turn.fence.owner), &answer)?;
             let step = Step::new("succeeded", "the credentials are ready");
             end(turn, step, &End { answer: Some(&sealed), ..succeeded(State::Ready) }).await
@@ -37,16 +38,12 @@ pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<N
 }
 
 /// What a binding's platform gets.
-async fn answer(turn: &Turn<'_>, blueprint: &Blueprint) -> Result<BindingResponse, Broken> {
-    let rows = store::resource::of_owner(turn.engine.pool(), turn.fence.owner).await?;
-    let mut outputs = subject::outputs(turn.engine.vault(), &rows)?;
-    let instance = store::resource::of_owner(turn.engine.pool(), turn.subject.instance.uid).await?;
-    outputs.extend(subject::outputs(turn.engine.vault(), &instance)?);
-    let credentials = match blueprint.revision.credentials(&blueprint.names, &outputs)?.value {
+fn answer(blueprint: &Blueprint, outputs: &OutputMap) -> Result<BindingResponse, Broken> {
+    let credentials = match blueprint.revision.credentials(&blueprint.names, outputs)?.value {
         Value::Object(map) => map,
         _ => Map::new(),
     };
-    let endpoints = blueprint.revision.endpoints(&blueprint.names, &outputs)?;
+    let endpoints = blueprint.revision.endpoints(&blueprint.names, outputs)?;
     Ok(BindingResponse { credentials: Some(Credentials(credentials)), endpoints, ..BindingResponse::default() })
 }
 

@@ -38,8 +38,8 @@ pub(super) struct Turn<'a> {
 
 /// How far work towards a goal has come.
 pub(super) enum Reached {
-    /// There.
-    Done,
+    /// There, with these outputs.
+    Done(OutputMap),
     /// Not yet; come back after this long.
     Wait(Duration),
     /// It cannot be reached: a sentence and the class of the fault.
@@ -110,7 +110,7 @@ impl Turn<'_> {
         let way = if is_refresh && self.subject.binding.is_none() { Way::Cleanup } else { Way::Forward };
         match self.work(Some(&blueprint), way).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
-            Reached::Done => ends::made(self, &blueprint).await,
+            Reached::Done(outputs) => ends::made(self, &blueprint, &outputs).await,
             Reached::Hopeless(why, _) if is_refresh => ends::refresh_failed(self, why).await,
             Reached::Hopeless(why, class) => {
                 let step = Step::new("undo", format!("{why} Undoing what was done."));
@@ -127,7 +127,7 @@ impl Turn<'_> {
     async fn undo_making(&mut self) -> Result<Next, Broken> {
         match self.work(None, Way::Back).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
-            Reached::Done => ends::undone(self, None).await,
+            Reached::Done(_) => ends::undone(self, None).await,
             Reached::Hopeless(why, _) => ends::undone(self, Some(why)).await,
         }
     }
@@ -136,7 +136,7 @@ impl Turn<'_> {
         let blueprint = self.subject.blueprint(self.engine, false).await?;
         match self.work(Some(&blueprint), Way::Back).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
-            Reached::Done => ends::undone(self, None).await,
+            Reached::Done(_) => ends::undone(self, None).await,
             Reached::Hopeless(why, _) => ends::undone(self, Some(why)).await,
         }
     }
@@ -145,7 +145,7 @@ impl Turn<'_> {
         let way = if self.subject.operation.kind == OperationKind::Cleanup { Way::Cleanup } else { Way::Back };
         match self.work(None, way).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
-            Reached::Done => ends::unmade(self).await,
+            Reached::Done(_) => ends::unmade(self).await,
             Reached::Hopeless(why, _) => ends::unmake_failed(self, why).await,
         }
     }
@@ -177,7 +177,7 @@ impl Turn<'_> {
             let outputs = self.outputs(&rows).await?;
             let next = self.decide(blueprint, &rows, &outputs, &busy)?;
             if next.done && hopeless.is_none() {
-                return Ok(Reached::Done);
+                return Ok(Reached::Done(outputs));
             }
             let expired = way == Way::Forward && self.subject.operation.expired;
             if expired && hopeless.is_none() {

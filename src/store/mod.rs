@@ -21,11 +21,13 @@ pub mod revision;
 pub mod ring_key;
 mod schema;
 mod sealed;
+mod singles;
 mod state;
 mod wake;
 
 pub use fence::{Fence, Step};
 pub use schema::{Limits, connect, migrate, pending_migrations};
+pub use singles::Singles;
 pub use sqlx::{PgConnection, PgPool};
 pub use state::{Lane, OperationKind, OperationState, OwnerKind, Phase, ResourceState, State};
 pub use wake::{Wake, ring};

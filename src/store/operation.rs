@@ -347,7 +347,7 @@ pub async fn finish(
 pub async fn backlog(db: impl PgExecutor<'_>) -> Result<(i64, f64)> {
     let row = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM operation WHERE state = 'in progress') AS "running!",
-                  COALESCE(EXTRACT(EPOCH FROM now() - (SELECT min(run_at) FROM owner WHERE lease_id IS NULL)), 0)::double precision
+                  COALESCE(EXTRACT(EPOCH FROM now() - (SELECT min(run_at) FROM owner WHERE run_at IS NOT NULL AND lease_id IS NULL)), 0)::double precision
                   AS "oldest!""#
     )
     .fetch_one(db)

@@ -46,6 +46,9 @@ pub struct Caps {
 /// Claims up to `limit` due owners of a lane. Fair: the next claim goes to the platform with the fewest turns under way
 /// (over all replicas), within a platform to what has been due longest. No target gets more than its cap has room for.
 ///
+/// `places` skips through the index from one platform and target to the next, so a target at its cap costs one look, however
+/// many thousands wait for it.
+///
 /// An owner whose lease ran out without being handed back is claimed only `grace` later: a call that its last worker began
 /// may still be on its way (a call starts only if the lease outlasts its time-out, so `grace` covers clocks and AWS itself).
 pub async fn claim(
@@ -60,21 +63,22 @@ pub async fn claim(
     let (targets, running): (Vec<String>, Vec<i64>) =
         caps.running.iter().map(|(target, count)| (target.clone(), number(*count))).unzip();
     let rows = sqlx::query!(
-        r#"WITH RECURSIVE platforms AS (
-             (SELECT platform FROM owner WHERE run_at IS NOT NULL ORDER BY platform LIMIT 1)
+        r#"WITH RECURSIVE places AS (
+             (SELECT platform, target FROM owner WHERE lane = $1 AND run_at IS NOT NULL ORDER BY platform, target LIMIT 1)
              UNION ALL
-             SELECT (SELECT o.platform FROM owner o WHERE o.run_at IS NOT NULL AND o.platform > p.platform
-                     ORDER BY o.platform LIMIT 1)
-             FROM platforms p WHERE p.platform IS NOT NULL),
+             SELECT next.platform, next.target FROM places p CROSS JOIN LATERAL (
+               SELECT o.platform, o.target FROM owner o
+               WHERE o.lane = $1 AND o.run_at IS NOT NULL AND (o.platform, o.target) > (p.platform, p.target)
+               ORDER BY o.platform, o.target LIMIT 1) next),
            busy AS (SELECT target, count FROM unnest($5::text[], $6::bigint[]) AS busy (target, count)),
            held AS (SELECT platform, count(*) AS turns FROM owner WHERE lease_id IS NOT NULL AND lane = $1 GROUP BY platform),
            due AS (
-             SELECT p.platform, d.uid, d.run_at, d.target FROM platforms p CROSS JOIN LATERAL (
-               SELECT o.uid, o.run_at, o.target FROM owner o
-               WHERE o.platform = p.platform AND o.lane = $1 AND o.run_at <= now()
+             SELECT p.platform, p.target, d.uid, d.run_at FROM places p CROSS JOIN LATERAL (
+               SELECT o.uid, o.run_at FROM owner o
+               WHERE o.platform = p.platform AND o.target = p.target AND o.lane = $1 AND o.run_at <= now()
                  AND (o.lease_id IS NULL OR o.lease_until + $4 < now())
-                 AND NOT EXISTS (SELECT FROM busy b WHERE b.target = o.target AND b.count >= $7)
-               ORDER BY o.run_at LIMIT $2 FOR UPDATE SKIP LOCKED) d),
+               ORDER BY o.run_at LIMIT $2 FOR UPDATE SKIP LOCKED) d
+             WHERE NOT EXISTS (SELECT FROM busy b WHERE b.target = p.target AND b.count >= $7)),
            ranked AS (
              SELECT uid, run_at, target, COALESCE((SELECT turns FROM held WHERE held.platform = due.platform), 0)
                     + row_number() OVER (PARTITION BY platform ORDER BY run_at) AS place FROM due),
