@@ -10,6 +10,8 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::task::JoinSet;
 
+use crate::support::aws::client_of_this_runtime;
+
 /// How many jobs run at the same time.
 const SLOTS: usize = 4;
 
@@ -21,6 +23,12 @@ const LIMIT: Duration = Duration::from_secs(90);
 pub struct Slot {
     pub pool: PgPool,
     pub client: reqwest::Client,
+}
+
+impl Slot {
+    pub async fn new() -> Self {
+        Self { pool: database(8).await, client: client_of_this_runtime() }
+    }
 }
 
 pub fn is_full() -> bool {
@@ -77,7 +85,7 @@ where
     let jobs: Vec<_> = jobs.into_iter().filter(|(id, _)| only.as_ref().is_none_or(|only| only == id)).collect();
     let (began, total) = (Instant::now(), jobs.len());
     let (jobs, next) = (Arc::new(jobs), Arc::new(AtomicUsize::new(0)));
-    let client = reqwest::Client::new();
+    let client = client_of_this_runtime();
     let mut slots = JoinSet::new();
     for _ in 0..SLOTS.min(total) {
         let (jobs, next, job, client) = (Arc::clone(&jobs), Arc::clone(&next), job.clone(), client.clone());
@@ -96,6 +104,7 @@ where
                 println!("FAILED: {id}: {why}\n{}", story(&slot.pool).await);
                 failed.push(id.clone());
                 // Whatever it left must not fail the next one.
+                slot.pool.close().await;
                 slot = Slot { pool: database(8).await, client: client.clone() };
                 if failed.len() == 3 {
                     break;

@@ -26,6 +26,7 @@ pub struct Points {
     hit: Notify,
     go: Notify,
     fenced: Mutex<usize>,
+    given_way: Mutex<usize>,
     /// The turn that was stopped until it goes on, and whether a call of it has reached AWS since.
     frozen: Mutex<(Option<tokio::task::Id>, bool)>,
 }
@@ -39,6 +40,7 @@ impl Points {
             hit: Notify::new(),
             go: Notify::new(),
             fenced: Mutex::default(),
+            given_way: Mutex::default(),
             frozen: Mutex::default(),
         }
     }
@@ -74,6 +76,11 @@ impl Points {
     /// How many writes were refused.
     pub fn fenced(&self) -> usize {
         *self.fenced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many turns ended because somebody else acts for their owner.
+    pub fn given_way(&self) -> usize {
+        *self.given_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the turn that was stopped has sent a call since.
@@ -117,6 +124,12 @@ impl Observer for Points {
 
     async fn after_write(&self, what: &'static str) {
         self.pass(format!("after write {what}")).await;
+    }
+
+    fn turn(&self, _: &'static str, outcome: &'static str) {
+        if outcome == "fenced" {
+            *self.given_way.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
     }
 
     fn fenced(&self) {

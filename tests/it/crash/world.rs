@@ -23,7 +23,8 @@ pub struct World {
     catalog: Mutex<PathBuf>,
     apps: Mutex<Vec<Arc<TestApp>>>,
     replica: Mutex<Option<Replica>>,
-    others: Mutex<Vec<(TestApp, Replica)>>,
+    others: Mutex<Vec<Replica>>,
+    beside: Mutex<Vec<Arc<TestApp>>>,
 }
 
 /// The settings of every broker here.
@@ -57,6 +58,7 @@ impl World {
             apps: Mutex::new(vec![Arc::new(app)]),
             replica,
             others: Mutex::default(),
+            beside: Mutex::default(),
         }
     }
 
@@ -83,8 +85,10 @@ impl World {
         self.crash().await;
     }
 
-    /// The process stops in good order.
+    /// The process stops in good order; the one beside it answers from now on.
     pub fn stop(&self) -> impl Future<Output = ()> + use<> {
+        let beside = self.beside.lock().unwrap().pop().unwrap();
+        self.apps.lock().unwrap().push(beside);
         let replica = self.replica.lock().unwrap().take().unwrap();
         replica.stop()
     }
@@ -103,7 +107,8 @@ impl World {
     pub async fn second(&self, options: Options) {
         let mut app = self.app().join(options).await;
         let replica = app.replica.take().unwrap();
-        self.others.lock().unwrap().push((app, replica));
+        self.others.lock().unwrap().push(replica);
+        self.beside.lock().unwrap().push(Arc::new(app));
     }
 
     /// Does something while crashing at the chosen point.
@@ -195,7 +200,7 @@ impl World {
     pub async fn end(self) {
         let replica = self.replica.lock().unwrap().take();
         let others = std::mem::take(&mut *self.others.lock().unwrap());
-        for replica in replica.into_iter().chain(others.into_iter().map(|(_, replica)| replica)) {
+        for replica in replica.into_iter().chain(others) {
             replica.kill().await;
         }
         let url = format!("{}/_standin/accounts/{}", self.aws.endpoint, self.aws.account);
