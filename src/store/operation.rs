@@ -204,7 +204,7 @@ pub async fn poll_instance(
                   o.instance_usable, o.update_repeatable
            FROM instance i JOIN operation o ON o.owner = i.uid
            WHERE i.platform = $1 AND i.id = $2 AND o.kind NOT IN ('refresh', 'cleanup')
-           ORDER BY (i.state = 'deleted'), i.deleted_at DESC, (o.id = $3 AND o.state <> 'superseded') DESC NULLS LAST,
+           ORDER BY (i.state = 'deleted'), i.deleted_at DESC, COALESCE(o.id = $3 AND o.state <> 'superseded', false) DESC,
                     o.created_at DESC
            LIMIT 1"#,
         platform.as_str(),
@@ -230,7 +230,7 @@ pub async fn poll_binding(
            FROM instance i JOIN binding b ON b.instance = i.uid JOIN operation o ON o.owner = b.uid
            WHERE i.platform = $1 AND i.id = $2 AND b.id = $3 AND o.kind NOT IN ('refresh', 'cleanup')
            ORDER BY (i.state = 'deleted'), i.deleted_at DESC, (b.state = 'deleted'), b.deleted_at DESC,
-                    (o.id = $4 AND o.state <> 'superseded') DESC NULLS LAST, o.created_at DESC
+                    COALESCE(o.id = $4 AND o.state <> 'superseded', false) DESC, o.created_at DESC
            LIMIT 1"#,
         platform.as_str(),
         instance.as_str(),

@@ -28,7 +28,7 @@ pub struct Points {
     fenced: Mutex<usize>,
     given_way: Mutex<usize>,
     /// The turn that was stopped until it goes on, and whether a call of it has reached AWS since.
-    frozen: Mutex<(Option<tokio::task::Id>, bool)>,
+    frozen: Mutex<(Option<(tokio::task::Id, String)>, bool)>,
 }
 
 impl Points {
@@ -101,14 +101,15 @@ impl Points {
     }
 
     async fn pass(&self, name: String) {
-        match self.count(name) {
+        match self.count(name.clone()) {
             None => {}
             Some(Stop::ForEver) => {
                 self.hit.notify_one();
                 std::future::pending::<()>().await;
             }
             Some(Stop::Until) => {
-                self.frozen.lock().unwrap_or_else(PoisonError::into_inner).0 = tokio::task::try_id();
+                self.frozen.lock().unwrap_or_else(PoisonError::into_inner).0 =
+                    tokio::task::try_id().map(|id| (id, name));
                 self.hit.notify_one();
                 self.go.notified().await;
             }
@@ -146,7 +147,10 @@ impl CallObserver for Points {
     async fn after(&self, service: &str, operation: &str, _: Outcome, _: Duration) {
         {
             let mut frozen = self.frozen.lock().unwrap_or_else(PoisonError::into_inner);
-            frozen.1 |= frozen.0.is_some() && frozen.0 == tokio::task::try_id();
+            let same = |(id, name): &(_, String)| {
+                tokio::task::try_id() == Some(*id) && *name == format!("before call {service}:{operation}")
+            };
+            frozen.1 |= frozen.0.as_ref().is_some_and(same);
         }
         let call = (service.to_owned(), operation.to_owned());
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
