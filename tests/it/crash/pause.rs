@@ -37,7 +37,7 @@ async fn a_frozen_worker_makes_nothing_twice() {
         let mut first = unrenewed();
         // Its only worker is the one that freezes, so it takes nothing else up meanwhile.
         first.settings.workers = 1;
-        let world = World::with(&slot, Points::at(number, Stop::Until), first).await;
+        let world = World::with(&slot, Points::at(number, Stop::Frozen), first).await;
         let walk = Walk::new(&world, &case);
         let frozen = async {
             world.points.hit().await;

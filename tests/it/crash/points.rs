@@ -1,7 +1,7 @@
 //! The points at which a worker can be stopped: every write of the engine and every call to AWS, before and after, and
 //! every request.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,8 +14,10 @@ use tokio::sync::Notify;
 pub enum Stop {
     /// Nothing goes on from there.
     ForEver,
-    /// It goes on when [`Points::go_on`] is called.
+    /// It goes on when [`Points::go_on`] is called; time-outs run meanwhile.
     Until,
+    /// The same, but the worker is frozen as a whole, as in a machine that is suspended: its time-outs do not run either.
+    Frozen,
 }
 
 /// Numbers the points of a run as they come, and stops at one.
@@ -25,6 +27,7 @@ pub struct Points {
     stop: Box<dyn Fn(usize, &str) -> Option<Stop> + Send + Sync>,
     hit: Notify,
     go: Notify,
+    thaw: (Mutex<bool>, Condvar),
     fenced: Mutex<usize>,
     given_way: Mutex<usize>,
     /// The turn that was stopped until it goes on, and whether a call of it has reached AWS since.
@@ -39,6 +42,7 @@ impl Points {
             stop: Box::new(stop),
             hit: Notify::new(),
             go: Notify::new(),
+            thaw: Default::default(),
             fenced: Mutex::default(),
             given_way: Mutex::default(),
             frozen: Mutex::default(),
@@ -62,6 +66,8 @@ impl Points {
 
     pub fn go_on(&self) {
         self.go.notify_one();
+        *self.thaw.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.thaw.1.notify_all();
     }
 
     pub fn seen(&self) -> Vec<String> {
@@ -108,10 +114,17 @@ impl Points {
                 std::future::pending::<()>().await;
             }
             Some(Stop::Until) => {
+                self.hit.notify_one();
+                self.go.notified().await;
+            }
+            Some(Stop::Frozen) => {
                 self.frozen.lock().unwrap_or_else(PoisonError::into_inner).0 =
                     tokio::task::try_id().map(|id| (id, name));
                 self.hit.notify_one();
-                self.go.notified().await;
+                tokio::task::block_in_place(|| {
+                    let thawed = self.thaw.0.lock().unwrap_or_else(PoisonError::into_inner);
+                    drop(self.thaw.1.wait_while(thawed, |thawed| !*thawed));
+                });
             }
         }
     }
