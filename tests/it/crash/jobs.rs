@@ -27,7 +27,12 @@ pub struct Slot {
 
 impl Slot {
     pub async fn new() -> Self {
-        Self { pool: database(8).await, client: client_of_this_runtime() }
+        Self { pool: database(4).await, client: client_of_this_runtime() }
+    }
+
+    /// Connections of a process of its own: what a dead one had under way is no concern of the next.
+    pub fn connect(&self) -> PgPool {
+        process_pool(&self.pool)
     }
 }
 
@@ -75,6 +80,12 @@ pub async fn database(connections: u32) -> PgPool {
     pool
 }
 
+/// A pool as a process has it, on the database of that one.
+pub fn process_pool(pool: &PgPool) -> PgPool {
+    let options = PgPoolOptions::new().max_connections(8).test_before_acquire(false);
+    options.acquire_timeout(Duration::from_secs(20)).connect_lazy_with(pool.connect_options().as_ref().clone())
+}
+
 /// Runs every job; panics with those that failed, and how to run only them.
 pub async fn run<T, F>(name: &str, jobs: Vec<(String, T)>, job: impl Fn(Slot, T) -> F + Clone + Send + 'static)
 where
@@ -91,7 +102,7 @@ where
         let (jobs, next, job, client) = (Arc::clone(&jobs), Arc::clone(&next), job.clone(), client.clone());
         slots.spawn(async move {
             let mut failed = Vec::new();
-            let mut slot = Slot { pool: database(8).await, client: client.clone() };
+            let mut slot = Slot { pool: database(4).await, client: client.clone() };
             while let Some((id, what)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let task = tokio::spawn(job(slot.clone(), what.clone()));
                 let abort = task.abort_handle();
@@ -105,7 +116,7 @@ where
                 failed.push(id.clone());
                 // Whatever it left must not fail the next one.
                 slot.pool.close().await;
-                slot = Slot { pool: database(8).await, client: client.clone() };
+                slot = Slot { pool: database(4).await, client: client.clone() };
                 if failed.len() == 3 {
                     break;
                 }

@@ -49,7 +49,7 @@ impl World {
             calls: Some(Arc::clone(&points) as Arc<dyn CallObserver>),
             ..options
         };
-        let mut app = TestApp::at(slot.pool.clone(), Aws::over(Some(slot.client.clone())), master, options).await;
+        let mut app = TestApp::at(slot.connect(), Aws::over(Some(slot.client.clone())), master, options).await;
         let replica = Mutex::new(app.replica.take());
         Self {
             aws: app.aws.clone(),
@@ -97,7 +97,7 @@ impl World {
     pub async fn replace(&self, options: Options) {
         let catalog = self.catalog.lock().unwrap().clone();
         let options = Options { catalog, observer: Arc::new(Silent), ..options };
-        let mut app = self.app().join(options).await;
+        let mut app = self.join(options).await;
         let replica = app.replica.take();
         self.apps.lock().unwrap().push(Arc::new(app));
         *self.replica.lock().unwrap() = replica;
@@ -105,10 +105,16 @@ impl World {
 
     /// Another process beside this one.
     pub async fn second(&self, options: Options) {
-        let mut app = self.app().join(options).await;
+        let mut app = self.join(options).await;
         let replica = app.replica.take().unwrap();
         self.others.lock().unwrap().push(replica);
         self.beside.lock().unwrap().push(Arc::new(app));
+    }
+
+    async fn join(&self, options: Options) -> TestApp {
+        let before = self.app();
+        let pool = super::jobs::process_pool(&before.pool);
+        TestApp::at(pool, self.aws.clone(), Arc::clone(&before.master), options).await
     }
 
     /// Does something while crashing at the chosen point.
