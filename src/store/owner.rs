@@ -155,10 +155,10 @@ pub async fn wake(db: impl PgExecutor<'_>, owner: Uid) -> Result<()> {
     Ok(())
 }
 
-/// Nothing is to be done for this owner: it is not due any more.
+/// Nothing is to be done for this owner: it is not due any more, and the lease is handed back.
 pub async fn rest(db: impl PgExecutor<'_>, claim: &Claim) -> Result<()> {
     sqlx::query!(
-        "UPDATE owner SET run_at = NULL WHERE uid = $1 AND epoch = $2
+        "UPDATE owner SET run_at = NULL, lease_id = NULL, lease_until = NULL WHERE uid = $1 AND epoch = $2
          AND NOT EXISTS (SELECT FROM operation WHERE operation.owner = $1 AND operation.state = 'in progress')",
         claim.owner.uuid(),
         claim.epoch,

@@ -107,7 +107,6 @@ async fn cut_connections(pool: PgPool, done: Arc<AtomicBool>) -> i64 {
     cuts
 }
 
-/// What a request of the thousand did.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_requests_at_once_lose_nothing() {
     const INSTANCES: usize = 150;
@@ -115,6 +114,19 @@ async fn a_thousand_requests_at_once_lose_nothing() {
     let app = Arc::new(TestApp::with(pool.clone(), options()).await);
     let ids = app.ids("sqs-queue", "standard");
     let orders: Vec<String> = (0..INSTANCES).map(|_| Uid::random().to_string()).collect();
+    // Half of them are there already.
+    let (old, new) = orders.split_at(INSTANCES / 2);
+    let mut first = JoinSet::new();
+    for id in old.to_vec() {
+        let (app, ids) = (Arc::clone(&app), ids.clone());
+        first.spawn(async move {
+            let path = format!("/v2/service_instances/{id}");
+            let body = ids.provision(json!({}));
+            insist(&app, Method::PUT, &format!("{path}?accepts_incomplete=true"), Some(&body)).await.expect(202);
+            ended(&app, &path, "succeeded").await;
+        });
+    }
+    first.join_all().await;
     let (sent, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let mut requests = JoinSet::new();
     let mut send = |method: Method, path: String, body: Option<Value>| {
@@ -132,20 +144,31 @@ async fn a_thousand_requests_at_once_lose_nothing() {
             }
         });
     };
-    for (number, id) in orders.iter().enumerate() {
-        let path = format!("/v2/service_instances/{id}");
-        let order = format!("{path}?accepts_incomplete=true");
-        // The same order twice, a poll, a fetch, a bind that may come too early, and for some a DELETE.
-        send(Method::PUT, order.clone(), Some(ids.provision(json!({}))));
-        send(Method::PUT, order.clone(), Some(ids.provision(json!({}))));
-        send(Method::GET, format!("{path}/last_operation"), None);
-        send(Method::GET, path.clone(), None);
-        send(Method::GET, "/v2/catalog".to_owned(), None);
-        let bind = format!("{path}/service_bindings/b?accepts_incomplete=true");
-        send(Method::PUT, bind, Some(ids.bind(json!({}))));
-        if number % 3 != 0 {
-            send(Method::DELETE, format!("{order}&{}", ids.query()), None);
+    for (old, new) in old.iter().zip(new) {
+        let (old, new) = (format!("/v2/service_instances/{old}"), format!("/v2/service_instances/{new}"));
+        let incomplete = "accepts_incomplete=true";
+        let order = ids.provision(json!({}));
+        // New orders, twice each; on what is there binds, changes, fetches, unbinds and DELETEs that meet each other.
+        send(Method::PUT, format!("{new}?{incomplete}"), Some(order.clone()));
+        send(Method::PUT, format!("{new}?{incomplete}"), Some(order.clone()));
+        for binding in ["a", "b", "c"] {
+            let path = format!("{old}/service_bindings/{binding}?{incomplete}");
+            send(Method::PUT, path, Some(ids.bind(json!({}))));
         }
+        let change = json!({ "service_id": ids.service, "parameters": { "retention_seconds": 600 } });
+        send(Method::PATCH, format!("{old}?{incomplete}"), Some(change));
+        send(Method::DELETE, format!("{old}/service_bindings/a?{incomplete}&{}", ids.query()), None);
+        send(Method::DELETE, format!("{new}?{incomplete}&{}", ids.query()), None);
+        send(Method::GET, "/v2/catalog".to_owned(), None);
+        send(Method::GET, format!("{old}/last_operation"), None);
+        send(Method::GET, old.clone(), None);
+        if number(&old) % 2 == 0 {
+            send(Method::DELETE, format!("{old}?{incomplete}&{}", ids.query()), None);
+        } else {
+            send(Method::GET, format!("{old}/service_bindings/b"), None);
+        }
+        send(Method::GET, format!("{new}/last_operation"), None);
+        send(Method::PUT, format!("{old}?{incomplete}"), Some(order));
     }
     requests.join_all().await;
     println!("{} requests, {} accepted", sent.load(Ordering::Relaxed), accepted.load(Ordering::Relaxed));
@@ -153,7 +176,8 @@ async fn a_thousand_requests_at_once_lose_nothing() {
     idle(&pool).await;
     let (rows, things) = compare(&pool, &app.aws).await;
     assert_eq!(rows, things, "rows and AWS differ");
-    let unready = "SELECT count(*) FROM instance WHERE state NOT IN ('ready', 'deleted')";
+    let unready =
+        "SELECT count(*) FROM instance WHERE state NOT IN ('ready', 'deleted') OR state = 'ready' AND ready_at IS NULL";
     assert_eq!(sqlx::query_scalar::<_, i64>(unready).fetch_one(&pool).await.unwrap(), 0);
     for id in &orders {
         let path = format!("/v2/service_instances/{id}?accepts_incomplete=true&{}", ids.query());
@@ -161,6 +185,10 @@ async fn a_thousand_requests_at_once_lose_nothing() {
     }
     idle(&pool).await;
     assert_eq!(compare(&pool, &app.aws).await, (Vec::new(), Vec::new()));
+}
+
+fn number(text: &str) -> usize {
+    text.bytes().map(usize::from).sum()
 }
 
 async fn idle(pool: &PgPool) {

@@ -10,6 +10,8 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::task::JoinSet;
 
+use crate::support::aws::client_of_this_runtime;
+
 /// How many jobs run at the same time.
 const SLOTS: usize = 4;
 
@@ -21,6 +23,17 @@ const LIMIT: Duration = Duration::from_secs(90);
 pub struct Slot {
     pub pool: PgPool,
     pub client: reqwest::Client,
+}
+
+impl Slot {
+    pub async fn new() -> Self {
+        Self { pool: database(4).await, client: client_of_this_runtime() }
+    }
+
+    /// Connections of a process of its own: what a dead one had under way is no concern of the next.
+    pub fn connect(&self) -> PgPool {
+        process_pool(&self.pool)
+    }
 }
 
 pub fn is_full() -> bool {
@@ -67,6 +80,12 @@ pub async fn database(connections: u32) -> PgPool {
     pool
 }
 
+/// A pool as a process has it, on the database of that one.
+pub fn process_pool(pool: &PgPool) -> PgPool {
+    let options = PgPoolOptions::new().max_connections(8).test_before_acquire(false);
+    options.acquire_timeout(Duration::from_secs(20)).connect_lazy_with(pool.connect_options().as_ref().clone())
+}
+
 /// Runs every job; panics with those that failed, and how to run only them.
 pub async fn run<T, F>(name: &str, jobs: Vec<(String, T)>, job: impl Fn(Slot, T) -> F + Clone + Send + 'static)
 where
@@ -77,13 +96,13 @@ where
     let jobs: Vec<_> = jobs.into_iter().filter(|(id, _)| only.as_ref().is_none_or(|only| only == id)).collect();
     let (began, total) = (Instant::now(), jobs.len());
     let (jobs, next) = (Arc::new(jobs), Arc::new(AtomicUsize::new(0)));
-    let client = reqwest::Client::new();
+    let client = client_of_this_runtime();
     let mut slots = JoinSet::new();
     for _ in 0..SLOTS.min(total) {
         let (jobs, next, job, client) = (Arc::clone(&jobs), Arc::clone(&next), job.clone(), client.clone());
         slots.spawn(async move {
             let mut failed = Vec::new();
-            let mut slot = Slot { pool: database(8).await, client: client.clone() };
+            let mut slot = Slot { pool: database(4).await, client: client.clone() };
             while let Some((id, what)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let task = tokio::spawn(job(slot.clone(), what.clone()));
                 let abort = task.abort_handle();
@@ -96,7 +115,8 @@ where
                 println!("FAILED: {id}: {why}\n{}", story(&slot.pool).await);
                 failed.push(id.clone());
                 // Whatever it left must not fail the next one.
-                slot = Slot { pool: database(8).await, client: client.clone() };
+                slot.pool.close().await;
+                slot = Slot { pool: database(4).await, client: client.clone() };
                 if failed.len() == 3 {
                     break;
                 }

@@ -8,7 +8,7 @@ use super::world::World;
 
 /// The points of a walk, by running it once undisturbed.
 pub async fn recorded(case: &Case) -> (Vec<String>, Vec<(String, String)>) {
-    let slot = Slot { pool: jobs::database(8).await, client: reqwest::Client::new() };
+    let slot = Slot::new().await;
     let world = World::begin(&slot, Points::recording()).await;
     Walk::new(&world, case).whole().await;
     let recorded = (world.points.seen(), world.points.calls());
@@ -18,7 +18,7 @@ pub async fn recorded(case: &Case) -> (Vec<String>, Vec<(String, String)>) {
 
 /// Every plan of every offering of the repository.
 pub async fn all_cases() -> Vec<Case> {
-    let slot = Slot { pool: jobs::database(4).await, client: reqwest::Client::new() };
+    let slot = Slot::new().await;
     let world = World::begin(&slot, Points::recording()).await;
     let cases = cases(&world.app().shelf.current());
     world.end().await;

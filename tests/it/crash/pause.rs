@@ -37,13 +37,15 @@ async fn a_frozen_worker_makes_nothing_twice() {
         let mut first = unrenewed();
         // Its only worker is the one that freezes, so it takes nothing else up meanwhile.
         first.settings.workers = 1;
-        let world = World::with(&slot, Points::at(number, Stop::Until), first).await;
+        let world = World::with(&slot, Points::at(number, Stop::Frozen), first).await;
         let walk = Walk::new(&world, &case);
         let frozen = async {
             world.points.hit().await;
             overtaken(&world).await;
             world.points.go_on();
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            while world.points.given_way() == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             if is_call {
                 assert!(!world.points.sent_late(), "a call was sent after its lease had ended");
             } else {

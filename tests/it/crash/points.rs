@@ -1,7 +1,7 @@
 //! The points at which a worker can be stopped: every write of the engine and every call to AWS, before and after, and
 //! every request.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,8 +14,10 @@ use tokio::sync::Notify;
 pub enum Stop {
     /// Nothing goes on from there.
     ForEver,
-    /// It goes on when [`Points::go_on`] is called.
+    /// It goes on when [`Points::go_on`] is called; time-outs run meanwhile.
     Until,
+    /// The same, but the worker is frozen as a whole, as in a machine that is suspended: its time-outs do not run either.
+    Frozen,
 }
 
 /// Numbers the points of a run as they come, and stops at one.
@@ -25,9 +27,11 @@ pub struct Points {
     stop: Box<dyn Fn(usize, &str) -> Option<Stop> + Send + Sync>,
     hit: Notify,
     go: Notify,
+    thaw: (Mutex<bool>, Condvar),
     fenced: Mutex<usize>,
+    given_way: Mutex<usize>,
     /// The turn that was stopped until it goes on, and whether a call of it has reached AWS since.
-    frozen: Mutex<(Option<tokio::task::Id>, bool)>,
+    frozen: Mutex<(Option<(tokio::task::Id, String)>, bool)>,
 }
 
 impl Points {
@@ -38,7 +42,9 @@ impl Points {
             stop: Box::new(stop),
             hit: Notify::new(),
             go: Notify::new(),
+            thaw: Default::default(),
             fenced: Mutex::default(),
+            given_way: Mutex::default(),
             frozen: Mutex::default(),
         }
     }
@@ -60,6 +66,8 @@ impl Points {
 
     pub fn go_on(&self) {
         self.go.notify_one();
+        *self.thaw.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.thaw.1.notify_all();
     }
 
     pub fn seen(&self) -> Vec<String> {
@@ -74,6 +82,11 @@ impl Points {
     /// How many writes were refused.
     pub fn fenced(&self) -> usize {
         *self.fenced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many turns ended because somebody else acts for their owner.
+    pub fn given_way(&self) -> usize {
+        *self.given_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the turn that was stopped has sent a call since.
@@ -94,16 +107,24 @@ impl Points {
     }
 
     async fn pass(&self, name: String) {
-        match self.count(name) {
+        match self.count(name.clone()) {
             None => {}
             Some(Stop::ForEver) => {
                 self.hit.notify_one();
                 std::future::pending::<()>().await;
             }
             Some(Stop::Until) => {
-                self.frozen.lock().unwrap_or_else(PoisonError::into_inner).0 = tokio::task::try_id();
                 self.hit.notify_one();
                 self.go.notified().await;
+            }
+            Some(Stop::Frozen) => {
+                self.frozen.lock().unwrap_or_else(PoisonError::into_inner).0 =
+                    tokio::task::try_id().map(|id| (id, name));
+                self.hit.notify_one();
+                tokio::task::block_in_place(|| {
+                    let thawed = self.thaw.0.lock().unwrap_or_else(PoisonError::into_inner);
+                    drop(self.thaw.1.wait_while(thawed, |thawed| !*thawed));
+                });
             }
         }
     }
@@ -117,6 +138,12 @@ impl Observer for Points {
 
     async fn after_write(&self, what: &'static str) {
         self.pass(format!("after write {what}")).await;
+    }
+
+    fn turn(&self, _: &'static str, outcome: &'static str) {
+        if outcome == "fenced" {
+            *self.given_way.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
     }
 
     fn fenced(&self) {
@@ -133,7 +160,10 @@ impl CallObserver for Points {
     async fn after(&self, service: &str, operation: &str, _: Outcome, _: Duration) {
         {
             let mut frozen = self.frozen.lock().unwrap_or_else(PoisonError::into_inner);
-            frozen.1 |= frozen.0.is_some() && frozen.0 == tokio::task::try_id();
+            let same = |(id, name): &(_, String)| {
+                tokio::task::try_id() == Some(*id) && *name == format!("before call {service}:{operation}")
+            };
+            frozen.1 |= frozen.0.as_ref().is_some_and(same);
         }
         let call = (service.to_owned(), operation.to_owned());
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);

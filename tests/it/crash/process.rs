@@ -13,7 +13,7 @@ use sqlx::PgPool;
 
 use super::jobs;
 use crate::support::app::{PASSWORD, POLICY, USER};
-use crate::support::aws::Aws;
+use crate::support::aws::{Aws, client_of_this_runtime};
 
 /// `chandlery serve` as a process; killed at the latest when it is dropped.
 struct Process {
@@ -25,7 +25,7 @@ impl Process {
     async fn start(home: &Path, database: &str, aws: &Aws) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
-        let child = Command::new(env!("CARGO_BIN_EXE_chandlery"))
+        let child = Command::new(std::env::var("CHANDLERY_BIN").unwrap_or(env!("CARGO_BIN_EXE_chandlery").to_owned()))
             .arg("serve")
             .env("DATABASE_URL", database)
             .env("CHANDLERY_LISTEN", &address)
@@ -43,7 +43,7 @@ impl Process {
             .unwrap();
         let process = Self { child, url: format!("http://{address}") };
         let until = Instant::now() + Duration::from_secs(30);
-        while reqwest::get(format!("{}/readyz", process.url)).await.is_err() {
+        while client_of_this_runtime().get(format!("{}/readyz", process.url)).send().await.is_err() {
             assert!(Instant::now() < until, "it does not start");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -98,7 +98,7 @@ async fn a_process_killed_in_the_middle_is_taken_over_by_another() {
     let pool = jobs::database(4).await;
     let (database, aws) = (url_of(&pool), Aws::fresh());
     let home = home(&aws);
-    let client = reqwest::Client::new();
+    let client = client_of_this_runtime();
     let mut process = Process::start(&home, &database, &aws).await;
     let (status, catalog) = process.send(&client, reqwest::Method::GET, "/v2/catalog", None).await;
     assert_eq!(status, 200, "{catalog}");

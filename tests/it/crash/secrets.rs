@@ -10,7 +10,7 @@ use super::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_somebody_deleted_is_never_replaced_silently() {
-    let slot = jobs::Slot { pool: jobs::database(8).await, client: reqwest::Client::new() };
+    let slot = jobs::Slot::new().await;
     for case in all_cases().await.into_iter().filter(|case| case.is_first && case.update.is_some()) {
         let world = World::begin(&slot, Points::recording()).await;
         let walk = Walk::new(&world, &case);
@@ -23,6 +23,11 @@ async fn a_key_that_somebody_deleted_is_never_replaced_silently() {
         let delete = iam.delete_access_key().user_name(user["name"].as_str().unwrap()).access_key_id(key);
         delete.send().await.unwrap();
 
+        // A new key for encryption has to reach the policies of live bindings.
+        let kms = world.aws.sessions().await.of(&world.aws.target()).await.unwrap().kms();
+        let arn = kms.create_key().send().await.unwrap().key_metadata.unwrap().arn.unwrap();
+        let case = super::parameters::Case { update: Some(json!({ "kms_key": arn })), ..case.clone() };
+        let walk = Walk { case: &case, ..walk };
         let (state, answer) = walk.update().await;
         assert_eq!(state, "succeeded", "{answer}");
         let told = answer["description"].as_str().unwrap();
@@ -49,7 +54,7 @@ async fn a_key_that_somebody_deleted_is_never_replaced_silently() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instances_thing_that_somebody_deleted_is_made_again_by_an_update() {
-    let slot = jobs::Slot { pool: jobs::database(8).await, client: reqwest::Client::new() };
+    let slot = jobs::Slot::new().await;
     for case in all_cases().await.into_iter().filter(|case| case.is_first && case.update.is_some()) {
         let world = World::begin(&slot, Points::recording()).await;
         let walk = Walk::new(&world, &case);

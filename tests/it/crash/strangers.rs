@@ -11,7 +11,7 @@ use super::world::World;
 use crate::support::aws::Aws;
 
 async fn slot() -> jobs::Slot {
-    jobs::Slot { pool: jobs::database(8).await, client: reqwest::Client::new() }
+    jobs::Slot::new().await
 }
 
 /// The first plans that let a user choose what deleting does.

@@ -23,7 +23,8 @@ pub struct World {
     catalog: Mutex<PathBuf>,
     apps: Mutex<Vec<Arc<TestApp>>>,
     replica: Mutex<Option<Replica>>,
-    others: Mutex<Vec<(TestApp, Replica)>>,
+    others: Mutex<Vec<Replica>>,
+    beside: Mutex<Vec<Arc<TestApp>>>,
 }
 
 /// The settings of every broker here.
@@ -48,7 +49,7 @@ impl World {
             calls: Some(Arc::clone(&points) as Arc<dyn CallObserver>),
             ..options
         };
-        let mut app = TestApp::at(slot.pool.clone(), Aws::over(Some(slot.client.clone())), master, options).await;
+        let mut app = TestApp::at(slot.connect(), Aws::over(Some(slot.client.clone())), master, options).await;
         let replica = Mutex::new(app.replica.take());
         Self {
             aws: app.aws.clone(),
@@ -57,6 +58,7 @@ impl World {
             apps: Mutex::new(vec![Arc::new(app)]),
             replica,
             others: Mutex::default(),
+            beside: Mutex::default(),
         }
     }
 
@@ -83,8 +85,10 @@ impl World {
         self.crash().await;
     }
 
-    /// The process stops in good order.
+    /// The process stops in good order; the one beside it answers from now on.
     pub fn stop(&self) -> impl Future<Output = ()> + use<> {
+        let beside = self.beside.lock().unwrap().pop().unwrap();
+        self.apps.lock().unwrap().push(beside);
         let replica = self.replica.lock().unwrap().take().unwrap();
         replica.stop()
     }
@@ -93,7 +97,7 @@ impl World {
     pub async fn replace(&self, options: Options) {
         let catalog = self.catalog.lock().unwrap().clone();
         let options = Options { catalog, observer: Arc::new(Silent), ..options };
-        let mut app = self.app().join(options).await;
+        let mut app = self.join(options).await;
         let replica = app.replica.take();
         self.apps.lock().unwrap().push(Arc::new(app));
         *self.replica.lock().unwrap() = replica;
@@ -101,9 +105,16 @@ impl World {
 
     /// Another process beside this one.
     pub async fn second(&self, options: Options) {
-        let mut app = self.app().join(options).await;
+        let mut app = self.join(options).await;
         let replica = app.replica.take().unwrap();
-        self.others.lock().unwrap().push((app, replica));
+        self.others.lock().unwrap().push(replica);
+        self.beside.lock().unwrap().push(Arc::new(app));
+    }
+
+    async fn join(&self, options: Options) -> TestApp {
+        let before = self.app();
+        let pool = super::jobs::process_pool(&before.pool);
+        TestApp::at(pool, self.aws.clone(), Arc::clone(&before.master), options).await
     }
 
     /// Does something while crashing at the chosen point.
@@ -195,7 +206,7 @@ impl World {
     pub async fn end(self) {
         let replica = self.replica.lock().unwrap().take();
         let others = std::mem::take(&mut *self.others.lock().unwrap());
-        for replica in replica.into_iter().chain(others.into_iter().map(|(_, replica)| replica)) {
+        for replica in replica.into_iter().chain(others) {
             replica.kill().await;
         }
         let url = format!("{}/_standin/accounts/{}", self.aws.endpoint, self.aws.account);

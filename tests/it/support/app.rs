@@ -114,15 +114,21 @@ pub struct Replica {
 
 impl Replica {
     /// Hands its leases back and ends.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        (&mut self.task).await.unwrap();
     }
 
     /// Drops everything it is doing where it stands, as `kill -9` would. Its leases stay.
-    pub async fn kill(self) {
+    pub async fn kill(mut self) {
         self.task.abort();
-        let _ = self.task.await;
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -372,9 +378,6 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
-        if let Some(replica) = &self.replica {
-            replica.task.abort();
-        }
     }
 }
 

@@ -8,6 +8,13 @@ use chandlery::driver::{Context, Deletion, Driver, Fault, Handle, Outputs, Progr
 use chandlery::osb::Uid;
 use serde_json::{Value, json};
 
+/// Its connections belong to the runtime it is used in.
+pub fn client_of_this_runtime() -> reqwest::Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| drop(rustls::crypto::aws_lc_rs::default_provider().install_default()));
+    reqwest::Client::new()
+}
+
 /// One account of the stand-in that `CHANDLERY_TEST_AWS_URL` names.
 #[derive(Clone)]
 pub struct Aws {
@@ -24,11 +31,14 @@ impl Aws {
 
     /// The same, over a client that its runtime has already.
     pub fn over(client: Option<reqwest::Client>) -> Self {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| drop(rustls::crypto::aws_lc_rs::default_provider().install_default()));
         let endpoint = std::env::var("CHANDLERY_TEST_AWS_URL").expect("CHANDLERY_TEST_AWS_URL names the AWS stand-in");
         let account = format!("{:012}", Uid::random().uuid().as_u128() % 1_000_000_000_000);
-        Self { endpoint, account, region: "eu-central-1".to_owned(), http: client.unwrap_or_default() }
+        Self {
+            endpoint,
+            account,
+            region: "eu-central-1".to_owned(),
+            http: client.unwrap_or_else(client_of_this_runtime),
+        }
     }
 
     pub fn target(&self) -> Target {
