@@ -46,6 +46,7 @@ CREATE TABLE instance (
     parameters          bytea NOT NULL,              -- sealed: what the user gave and what the administrator forced
     maintenance_version text,
     tags                jsonb NOT NULL,              -- the administrator's tags for its resources
+    shown               jsonb NOT NULL DEFAULT '{}', -- what a fetch shows besides ids and parameters, as of its last change
     state               text NOT NULL CONSTRAINT instance_state
                         CHECK (state IN ('creating', 'ready', 'failed', 'deleting', 'deleted')),
     created_at          timestamptz NOT NULL DEFAULT now(),

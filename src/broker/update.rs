@@ -82,7 +82,12 @@ impl Broker {
         let aim = aim.filter(|aim| aim.changes(&instance, &now));
         let Some(aim) = aim else {
             if let Some(context) = &context {
-                store::instance::set_context(&mut *transaction, instance.uid, context).await?;
+                let moved = Instance { context: context.clone(), ..instance };
+                let outputs = self.public_outputs(moved.uid).await?;
+                let shown = current.revision.shown(&self.names_of(&moved, &current)?, &outputs);
+                let shown = shown.map_err(|error| broken("an instance's metadata cannot be evaluated", &error))?;
+                let shown = serde_json::to_value(shown).map_err(|error| broken("metadata cannot be stored", &error))?;
+                store::instance::set_context(&mut *transaction, moved.uid, context, &shown).await?;
                 transaction.commit().await.map_err(store::Error::from)?;
             }
             return Ok(Outcome::Done(UpdateResponse::default()));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::Broken;
 use super::ends::{self, follow_up, succeeded};
 use super::subject::Blueprint;
@@ -46,7 +48,7 @@ pub(super) async fn remove(turn: &mut Turn<'_>) -> Result<Next, Broken> {
 }
 
 /// An update's resources are ready: its aim becomes the instance's own, and live bindings follow.
-pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<Next, Broken> {
+pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint, shown: Value) -> Result<Next, Broken> {
     let engine = turn.engine;
     let operation = &turn.subject.operation;
     let parameters = match &operation.parameters {
@@ -61,7 +63,8 @@ pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint) ->
         let mut connection = engine.pool().acquire().await?;
         let (parameters, revision) = (parameters.as_ref(), blueprint.revision.digest.as_str());
         let refresh = || follow_up("following the instance's update");
-        store::operation::become_updated(&mut connection, &turn.fence, &step, parameters, revision, refresh).await
+        store::operation::become_updated(&mut connection, &turn.fence, &step, parameters, revision, &shown, refresh)
+            .await
     };
     if engine.write("updated", become_updated).await? > 0 {
         engine.0.parts.wake.overtaken();

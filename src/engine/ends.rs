@@ -22,7 +22,7 @@ const FOLLOW_UP_LASTS: Duration = Duration::from_secs(24 * 3600);
 /// Everything is as asked.
 pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint, outputs: &OutputMap) -> Result<Next, Broken> {
     match turn.subject.operation.kind {
-        OperationKind::Update => bindings::begin_refresh(turn, blueprint).await,
+        OperationKind::Update => bindings::begin_refresh(turn, blueprint, shown(blueprint, outputs)?).await,
         OperationKind::Bind => {
             let answer = answer(blueprint, outputs)?;
             let sealed = turn.engine.vault().seal_json(&place::binding_answer(turn.fence.owner), &answer)?;
@@ -33,8 +33,17 @@ pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint, outputs: &O
             let step = Step::new("succeeded", "everything is as it should be");
             end(turn, step, &succeeded(State::Ready)).await
         }
-        _ => end(turn, Step::new("succeeded", "the instance is ready"), &succeeded(State::Ready)).await,
+        _ => {
+            let step = Step::new("succeeded", "the instance is ready");
+            end(turn, step, &End { shown: Some(shown(blueprint, outputs)?), ..succeeded(State::Ready) }).await
+        }
     }
+}
+
+/// What a fetch shows of the instance.
+fn shown(blueprint: &Blueprint, outputs: &OutputMap) -> Result<Value, Broken> {
+    let shown = blueprint.revision.shown(&blueprint.names, outputs)?;
+    serde_json::to_value(shown).map_err(|error| Broken::new(format!("what a fetch shows cannot be stored: {error}")))
 }
 
 /// What a binding's platform gets.
@@ -75,6 +84,7 @@ pub(super) async fn undone(turn: &mut Turn<'_>, left: Option<String>) -> Result<
         instance_usable: is_update.then_some(left.is_none()),
         update_repeatable: is_update.then_some(!rejected),
         answer: None,
+        shown: None,
         follow_up,
     };
     self::end(turn, Step::new("failed", message), &end).await
@@ -106,6 +116,7 @@ pub(super) async fn unmake_failed(turn: &mut Turn<'_>, why: String) -> Result<Ne
         instance_usable: is_instance.then_some(false),
         update_repeatable: None,
         answer: None,
+        shown: None,
         follow_up: Some((OperationKind::Cleanup, follow_up("removing what is left"))),
     };
     self::end(turn, Step::new("failed", message), &end).await
@@ -210,6 +221,7 @@ pub(super) fn succeeded<'a>(becomes: State) -> End<'a> {
         instance_usable: None,
         update_repeatable: None,
         answer: None,
+        shown: None,
         follow_up: None,
     }
 }

@@ -206,13 +206,15 @@ pub async fn enter(
 
 /// What an update aimed at becomes the instance's own, and the operation goes on to the bindings in `refresh`: each gets an
 /// operation that ensures its resources again, in place of one from an earlier update that has not ended yet. `parameters`
-/// are the operation's, sealed for the instance's row. Answers how many bindings follow.
+/// are the operation's, sealed for the instance's row; `shown` is what a fetch shows from now on. Answers how many bindings
+/// follow.
 pub async fn become_updated(
     db: &mut PgConnection,
     fence: &Fence,
     step: &Step,
     parameters: Option<&Sealed>,
     revision: &str,
+    shown: &Value,
     refresh: impl Fn() -> NewOperation<'static>,
 ) -> Result<usize> {
     let mut transaction = db.begin().await?;
@@ -220,7 +222,7 @@ pub async fn become_updated(
     // Those that are being unbound at this moment wait for our lock or have left the list.
     let bindings = binding::lock_ready(&mut transaction, fence.owner).await?;
     enter(&mut *transaction, fence, step, Phase::Bindings, None).await?;
-    instance::become_updated(&mut transaction, fence, parameters).await?;
+    instance::become_updated(&mut transaction, fence, parameters, shown).await?;
     for uid in &bindings {
         let change = Change { revision: Some(revision.to_owned()), ..Change::default() };
         supersede(&mut *transaction, *uid).await?;
@@ -280,6 +282,8 @@ pub struct End<'a> {
     pub update_repeatable: Option<bool>,
     /// The owner is a binding and this is what its platform gets.
     pub answer: Option<&'a Sealed>,
+    /// The owner is an instance and this is what a fetch shows of it from now on; `None`: as before.
+    pub shown: Option<Value>,
     /// Goes on with what is left, as an operation of its own: a cleanup, or a refresh of an instance.
     pub follow_up: Option<(OperationKind, NewOperation<'a>)>,
 }
@@ -322,7 +326,7 @@ pub async fn finish(
     }
     match kind {
         super::OwnerKind::Instance => {
-            instance::set_state(&mut *transaction, fence.owner, end.becomes).await?;
+            instance::become_state(&mut *transaction, fence.owner, end.becomes, end.shown.as_ref()).await?;
         }
         super::OwnerKind::Binding => {
             sqlx::query!(
