@@ -2,4 +2,6 @@
 
 pub mod app;
 pub mod aws;
+pub mod parcels;
 pub mod reply;
+pub mod wire;
