@@ -181,7 +181,8 @@ impl Broker {
             return Err(Error::Unprocessable {
                 code: Some("QuotaExceeded"),
                 sentence: format!(
-                    "The limit of {most} bindings of an instance is reached: unbind one that is not needed."
+                    "The limit of {most} binding{} of an instance is reached: unbind one that is not needed.",
+                    if most == 1 { "" } else { "s" }
                 ),
                 aftermath: Aftermath::Unsaid,
             });

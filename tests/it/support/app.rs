@@ -179,12 +179,7 @@ impl TestApp {
     pub async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
         let sessions = aws.sessions_of(&options.settings, options.calls.clone()).await;
         let registry = chandlery::cli::registry(&sessions);
-        let policy = options
-            .policy
-            .replace("ACCOUNT", &aws.account)
-            .replace("PASSWORD", &policy::hash(PASSWORD))
-            .replace("TOKEN", &policy::hash("token"));
-        let policy = Policy::parse("policy.yaml", &policy).unwrap_or_else(|problems| panic!("{problems}"));
+        let policy = policy_of(&aws, &options.policy);
         let catalog = load(&options.catalog, &registry);
         let vault = chandlery::cli::vault(&pool, master.as_ref()).await.unwrap();
         let (wake, replica) = (Wake::default(), Uid::random().uuid());
@@ -257,6 +252,11 @@ impl TestApp {
             async move { engine.run(stop).await }
         });
         Replica { stop, task }
+    }
+
+    /// An administrator's file for this app; see [`POLICY`].
+    pub fn policy(&self, text: &str) -> Policy {
+        policy_of(&self.aws, text)
     }
 
     /// Ends every lease, as if their workers had been dead for long.
@@ -373,6 +373,14 @@ impl TestApp {
             assert_eq!(inventory[kind], json!([]), "left in AWS: {inventory:#}");
         }
     }
+}
+
+fn policy_of(aws: &Aws, text: &str) -> Policy {
+    let text = text
+        .replace("ACCOUNT", &aws.account)
+        .replace("PASSWORD", &policy::hash(PASSWORD))
+        .replace("TOKEN", &policy::hash("token"));
+    Policy::parse("policy.yaml", &text).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 impl Drop for TestApp {
