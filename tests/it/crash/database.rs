@@ -117,8 +117,8 @@ async fn a_thousand_requests_at_once_lose_nothing() {
     // Half of them are there already.
     let (old, new) = orders.split_at(INSTANCES / 2);
     let mut first = JoinSet::new();
-    for id in old.to_vec() {
-        let (app, ids) = (Arc::clone(&app), ids.clone());
+    for id in old {
+        let (app, ids, id) = (Arc::clone(&app), ids.clone(), id.clone());
         first.spawn(async move {
             let path = format!("/v2/service_instances/{id}");
             let body = ids.provision(json!({}));
@@ -162,7 +162,7 @@ async fn a_thousand_requests_at_once_lose_nothing() {
         send(Method::GET, "/v2/catalog".to_owned(), None);
         send(Method::GET, format!("{old}/last_operation"), None);
         send(Method::GET, old.clone(), None);
-        if number(&old) % 2 == 0 {
+        if number(&old).is_multiple_of(2) {
             send(Method::DELETE, format!("{old}?{incomplete}&{}", ids.query()), None);
         } else {
             send(Method::GET, format!("{old}/service_bindings/b"), None);

@@ -20,11 +20,14 @@ pub enum Stop {
     Frozen,
 }
 
+/// Whether to stop at the point of that number and name, and how.
+type Stops = dyn Fn(usize, &str) -> Option<Stop> + Send + Sync;
+
 /// Numbers the points of a run as they come, and stops at one.
 pub struct Points {
     seen: Mutex<Vec<String>>,
     calls: Mutex<Vec<(String, String)>>,
-    stop: Box<dyn Fn(usize, &str) -> Option<Stop> + Send + Sync>,
+    stop: Box<Stops>,
     hit: Notify,
     go: Notify,
     thaw: (Mutex<bool>, Condvar),

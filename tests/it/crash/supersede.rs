@@ -22,8 +22,9 @@ async fn a_delete_at_any_point_undoes_what_runs() {
         let (points, _) = recorded(&case).await;
         let ends: Vec<usize> = (0..points.len()).filter(|&n| points[n] == "after write end").collect();
         let jobs = if case.is_first { &mut always } else { &mut sometimes };
-        for number in 0..ends[1.min(ends.len() - 1)] {
-            if points[number].starts_with("answer") {
+        let until = ends[1.min(ends.len() - 1)];
+        for (number, point) in points.iter().enumerate().take(until) {
+            if point.starts_with("answer") {
                 continue;
             }
             let (is_bind, here) = (number > ends[0], jobs::is_full() || number % 2 == 0);
