@@ -216,7 +216,8 @@ async fn what_failed_and_is_undone_can_be_ordered_anew(pool: PgPool) {
     wire.say("It cannot be bound", bind).await.expect(422);
     wire.check("provision_failed");
 
-    app.aws.faults(json!([])).await;
+    // It takes a while, so that every reply comes while it is made.
+    app.aws.faults(json!([{ "service": "sqs", "operation": "CreateQueue", "mode": "latency", "seconds": 1.5 }])).await;
     let replies = join_all((0..6).map(|_| put(json!({ "retention": 700 })).send())).await;
     let operation = replies[0].json()["operation"].clone();
     for reply in replies {
