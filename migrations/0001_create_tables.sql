@@ -27,7 +27,7 @@ CREATE TABLE owner (
     lease_id    uuid,                                -- the turn that holds it; null: nobody, handed back in good order
     lease_until timestamptz
 );
-CREATE INDEX owner_due ON owner (platform, lane, run_at) WHERE run_at IS NOT NULL;
+CREATE INDEX owner_due ON owner (lane, platform, target, run_at) WHERE run_at IS NOT NULL;
 CREATE INDEX owner_leased ON owner (lease_until) WHERE lease_id IS NOT NULL;
 
 CREATE TABLE instance (
@@ -46,6 +46,7 @@ CREATE TABLE instance (
     parameters          bytea NOT NULL,              -- sealed: what the user gave and what the administrator forced
     maintenance_version text,
     tags                jsonb NOT NULL,              -- the administrator's tags for its resources
+    shown               jsonb NOT NULL DEFAULT '{}', -- what a fetch shows besides ids and parameters, as of its last change
     state               text NOT NULL CONSTRAINT instance_state
                         CHECK (state IN ('creating', 'ready', 'failed', 'deleting', 'deleted')),
     created_at          timestamptz NOT NULL DEFAULT now(),
@@ -169,7 +170,8 @@ CREATE TABLE replica (
     id         uuid PRIMARY KEY,
     host       text NOT NULL,
     version    text NOT NULL,
-    ring_keys  uuid[] NOT NULL,
+    ring_keys  uuid[] NOT NULL,                      -- those it can open values of
+    seals_with uuid NOT NULL,                        -- the one it seals new values under: it must not be forgotten
     revisions  text[] NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
     seen_at    timestamptz NOT NULL DEFAULT now()

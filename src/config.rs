@@ -109,6 +109,11 @@ pub struct Engine {
     #[arg(long, env = "CHANDLERY_RENEW_EVERY", default_value = "10s", value_parser = duration, value_name = "DURATION")]
     pub renew_every: Duration,
 
+    /// The unit of back-off after a failed call: the first retry comes after about so long, later ones after multiples of it,
+    /// up to 3,600. Shorter only for tests.
+    #[arg(long, env = "CHANDLERY_BACKOFF", default_value = "1s", value_parser = duration, value_name = "DURATION")]
+    pub backoff: Duration,
+
     /// How often the engine looks for work that no notification told it of.
     #[arg(long, env = "CHANDLERY_POLL_INTERVAL", default_value = "1s", value_parser = duration, value_name = "DURATION")]
     pub poll_interval: Duration,
@@ -160,7 +165,7 @@ pub struct Catalog {
     pub policy: PathBuf,
 
     /// How often both are looked at for changes.
-    #[arg(long, env = "CHANDLERY_RELOAD_INTERVAL", default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, env = "CHANDLERY_RELOAD_INTERVAL", default_value = "2s", value_parser = duration, value_name = "DURATION")]
     pub reload_interval: Duration,
 }
 

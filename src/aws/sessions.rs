@@ -33,6 +33,8 @@ pub struct Settings {
     pub call_timeout: Duration,
     /// The longest one attempt may take.
     pub attempt_timeout: Duration,
+    /// The unit of back-off between the attempts of one call.
+    pub backoff: Duration,
     /// Where AWS is, in place of `AWS_ENDPOINT_URL`.
     pub endpoint_url: Option<String>,
     /// Sees every attempt; none in production unless metrics are on.
@@ -44,6 +46,7 @@ impl Default for Settings {
         Self {
             call_timeout: Duration::from_secs(15),
             attempt_timeout: Duration::from_secs(6),
+            backoff: Duration::from_secs(1),
             endpoint_url: None,
             observer: None,
         }
@@ -55,6 +58,7 @@ impl std::fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("call_timeout", &self.call_timeout)
             .field("attempt_timeout", &self.attempt_timeout)
+            .field("backoff", &self.backoff)
             .field("endpoint_url", &self.endpoint_url)
             .field("observed", &self.observer.is_some())
             .finish()
@@ -99,7 +103,7 @@ impl Sessions {
         let base = loader
             .region(region)
             .http_client(http)
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(settings.backoff))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(3))
@@ -162,6 +166,7 @@ impl Sessions {
             partition: String::new(),
             role_arn: None,
             external_id: None,
+            permissions_boundary: None,
         };
         let config = self.0.base.clone().into_builder().region(Region::new(region.to_owned())).build();
         let call_timeout = self.0.settings.call_timeout;

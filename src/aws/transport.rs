@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
@@ -26,7 +27,8 @@ use crate::driver::Guard;
 /// Sees every attempt of every call: metrics in production, kills and pauses in tests.
 ///
 /// Both methods are awaited in the task that makes the call. One that never returns is a worker that stopped at exactly
-/// that point: in `before` the request has not left yet, in `after` AWS has answered and nobody has learned of it.
+/// that point: in `before` the request has not left yet, in `after` AWS has answered and nobody has learned of it. One that
+/// returns late is a worker that was frozen there: the lease is looked at once more before the request leaves.
 #[async_trait]
 pub trait CallObserver: Send + Sync + 'static {
     /// The attempt is about to be sent; the guard has already let it pass. `service` is in lower case (`s3`, `iam`).
@@ -84,16 +86,13 @@ impl std::fmt::Debug for Client {
 impl HttpClient for Client {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        match &self.observer {
-            None => inner,
-            Some(observer) => SharedHttpConnector::new(Observed { inner, observer: observer.clone() }),
-        }
+        SharedHttpConnector::new(Observed { inner, observer: self.observer.clone() })
     }
 }
 
 struct Observed {
     inner: SharedHttpConnector,
-    observer: Arc<dyn CallObserver>,
+    observer: Option<Arc<dyn CallObserver>>,
 }
 
 impl std::fmt::Debug for Observed {
@@ -108,9 +107,14 @@ impl HttpConnector for Observed {
         let Some(label) = request.extension::<Label>().cloned() else { return self.inner.call(request) };
         let (inner, observer) = (self.inner.clone(), self.observer.clone());
         HttpConnectorFuture::new(async move {
-            observer.before(&label.service, &label.operation).await;
+            if let Some(observer) = &observer {
+                observer.before(&label.service, &label.operation).await;
+            }
+            let left = label.deadline.saturating_duration_since(Instant::now());
+            Guard::permit(left).map_err(|fault| ConnectorError::user(fault.into()))?;
             let start = Instant::now();
             let result = inner.call(request).await;
+            let Some(observer) = observer else { return result };
             let outcome =
                 result.as_ref().map_or(Outcome::Lost, |response| Outcome::Answered(response.status().as_u16()));
             observer.after(&label.service, &label.operation, outcome, start.elapsed()).await;
@@ -124,6 +128,7 @@ impl HttpConnector for Observed {
 struct Label {
     service: Arc<str>,
     operation: Arc<str>,
+    deadline: Instant,
 }
 
 /// When the whole call, retries included, must have ended.
@@ -161,10 +166,12 @@ impl Intercept for Leased {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let left = cfg.load::<Deadline>().map_or(self.call_timeout, |d| d.0.saturating_duration_since(Instant::now()));
-        Guard::permit(left)?;
+        let now = Instant::now();
+        let deadline = cfg.load::<Deadline>().map_or(now + self.call_timeout, |deadline| deadline.0);
+        Guard::permit(deadline.saturating_duration_since(now))?;
         if let Some(call) = cfg.load::<Metadata>() {
-            let label = Label { service: call.service().to_ascii_lowercase().into(), operation: call.name().into() };
+            let service = call.service().to_ascii_lowercase().into();
+            let label = Label { service, operation: call.name().into(), deadline };
             context.request_mut().add_extension(label);
         }
         Ok(())

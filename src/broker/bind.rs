@@ -48,7 +48,7 @@ impl Broker {
         let operation = self.ended(operation, ended).await?;
         match operation.state {
             OperationState::Succeeded => {
-                let binding = store::binding::by_uid(self.pool(), operation.owner).await?;
+                let binding = store::binding::by_uid(self.singles(), operation.owner).await?;
                 let binding = binding.filter(|binding| binding.state == State::Ready).ok_or(Error::ConcurrencyError)?;
                 Ok(Outcome::Created(self.answer(&binding)?))
             }
@@ -85,8 +85,8 @@ impl Broker {
         }
         if let Some(existing) = &existing {
             match self.rebound(&mut transaction, &instance, existing, request).await? {
-                Rebound::Begun(begun) => return Ok(Some(begun)),
-                Rebound::Anew => {
+                Some(begun) => return Ok(Some(begun)),
+                None => {
                     store::binding::set_state(&mut *transaction, existing.uid, State::Deleted).await?;
                 }
             }
@@ -99,19 +99,19 @@ impl Broker {
         Ok(Some(Begun::Operation(operation)))
     }
 
-    /// What a bind whose id is in use leads to.
+    /// What a bind whose id is in use leads to; `None` if the one before failed and left nothing.
     async fn rebound(
         &self,
         db: &mut PgConnection,
         instance: &Instance,
         existing: &Binding,
         request: &BindRequest,
-    ) -> Result<Rebound, Error> {
+    ) -> Result<Option<Begun>, Error> {
         let live = store::operation::live(&mut *db, existing.uid).await?;
         match (existing.state, &live) {
             (State::Failed, None) => {
                 let left = store::resource::is_owed(&mut *db, existing.uid).await?;
-                return if left { Err(Error::ConcurrencyError) } else { Ok(Rebound::Anew) };
+                return if left { Err(Error::ConcurrencyError) } else { Ok(None) };
             }
             (State::Failed | State::Deleting, _) | (_, Some(Operation { phase: Phase::Undo, .. })) => {
                 return Err(Error::ConcurrencyError);
@@ -122,8 +122,8 @@ impl Broker {
             return Err(Error::conflict("A binding with this id exists, with other attributes."));
         }
         match live {
-            Some(Operation { kind: OperationKind::Bind, id, .. }) => Ok(Rebound::Begun(Begun::Operation(id))),
-            _ => Ok(Rebound::Begun(Begun::Answer(Outcome::Exists(self.answer(existing)?)))),
+            Some(Operation { kind: OperationKind::Bind, id, .. }) => Ok(Some(Begun::Operation(id))),
+            _ => Ok(Some(Begun::Answer(Outcome::Exists(self.answer(existing)?)))),
         }
     }
 
@@ -271,11 +271,4 @@ enum Begun {
     Answer(Outcome<BindingResponse>),
     /// It is being made.
     Operation(OperationId),
-}
-
-/// What a bind whose id is in use leads to.
-enum Rebound {
-    Begun(Begun),
-    /// The one before failed and left nothing.
-    Anew,
 }

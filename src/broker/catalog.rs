@@ -87,6 +87,7 @@ impl Broker {
             host: &store::replica::host(),
             version: env!("CARGO_PKG_VERSION"),
             ring_keys: &self.vault().held(),
+            seals_with: self.vault().active(),
             revisions: &digests,
         };
         store::replica::beat(self.pool(), &replica).await?;

@@ -26,6 +26,10 @@ impl Broker {
         let accepted = |id: OperationId| Ok(Outcome::Accepted(DeprovisionResponse { operation: named(id) }));
         let live = store::operation::live(&mut *transaction, instance.uid).await?;
         if let Some(live) = live.filter(|live| live.kind == OperationKind::Deprovision) {
+            // Whoever asks again may have repaired what it failed at.
+            store::operation::hurry(&mut *transaction, instance.uid).await?;
+            transaction.commit().await.map_err(store::Error::from)?;
+            self.0.parts.wake.work();
             return accepted(live.id);
         }
         let ordered = self.plan_of(&instance).await?;

@@ -6,8 +6,7 @@ use super::parameters::TARGET;
 use super::{Broker, Caller, broken};
 use crate::catalog::{Revision, Verb};
 use crate::osb::{
-    BindingId, Error, FetchBindingResponse, FetchInstanceResponse, FetchQuery, InstanceId, InstanceMetadata,
-    MaintenanceInfo, Parameters,
+    BindingId, Error, FetchBindingResponse, FetchInstanceResponse, FetchQuery, InstanceId, MaintenanceInfo, Parameters,
 };
 use crate::store::{self, State, place};
 
@@ -19,29 +18,22 @@ impl Broker {
         id: &InstanceId,
         _hints: FetchQuery,
     ) -> Result<FetchInstanceResponse, Error> {
-        let found = store::instance::find(self.pool(), &caller.platform, id).await?;
-        let instance = match found {
-            Some(instance) if instance.state == State::Ready => instance,
-            other => return Err(not_there("instance", other.map(|instance| instance.state))),
+        let Some(instance) = store::instance::fetch(self.singles(), &caller.platform, id).await? else {
+            let found = store::instance::find(self.singles(), &caller.platform, id).await?;
+            return Err(not_there("instance", found.map(|instance| instance.state)));
         };
-        let ordered = self.plan_of(&instance).await?;
-        let names = self.names_of(&instance, &ordered)?;
-        let outputs = self.public_outputs(instance.uid).await?;
+        let revision = self.revision(&instance.revision).await?;
         let given = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
         let mut parameters = given.given;
         parameters.extend(given.target.map(|target| (TARGET.to_owned(), Value::String(target))));
-        let bug = |error| broken("an instance's metadata cannot be evaluated", &error);
-        let revision = &ordered.revision;
+        let shown_before: FetchInstanceResponse = serde_json::from_value(instance.shown)
+            .map_err(|error| broken("what was shown of an instance cannot be read", &error))?;
         Ok(FetchInstanceResponse {
-            service_id: Some(instance.service_id.clone()),
-            plan_id: Some(instance.plan_id.clone()),
-            dashboard_url: revision.dashboard_url(&names).map_err(bug)?,
-            parameters: shown(revision, Verb::Create, parameters),
+            service_id: Some(instance.service_id),
+            plan_id: Some(instance.plan_id),
+            parameters: shown(&revision, Verb::Create, parameters),
             maintenance_info: instance.maintenance_version.map(MaintenanceInfo::version),
-            metadata: InstanceMetadata {
-                labels: revision.labels(&names).map_err(bug)?,
-                attributes: revision.attributes(&names, &outputs).map_err(bug)?,
-            },
+            ..shown_before
         })
     }
 
@@ -53,7 +45,7 @@ impl Broker {
         id: &BindingId,
         _hints: FetchQuery,
     ) -> Result<FetchBindingResponse, Error> {
-        let found = store::binding::find(self.pool(), &caller.platform, instance, id).await?;
+        let found = store::binding::find(self.singles(), &caller.platform, instance, id).await?;
         let binding = match found {
             Some(binding) if binding.state == State::Ready => binding,
             other => return Err(not_there("binding", other.map(|binding| binding.state))),

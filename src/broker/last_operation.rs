@@ -2,7 +2,7 @@
 
 use super::{Broker, Caller, Polled, read_named};
 use crate::osb::{Aftermath, BindingId, Error, InstanceId, LastOperation, LastOperationQuery};
-use crate::store::operation::Polled as Row;
+use crate::store::poll::Polled as Row;
 use crate::store::{self, OperationKind, OperationState};
 
 impl Broker {
@@ -14,7 +14,7 @@ impl Broker {
         query: LastOperationQuery,
     ) -> Result<Polled, Error> {
         let named = read_named(query.operation.as_deref());
-        let row = store::operation::poll_instance(self.pool(), &caller.platform, id, named).await?;
+        let row = store::poll::instance(self.singles(), &caller.platform, id, named).await?;
         let row = row.ok_or_else(|| Error::not_found("There is no instance with this id."))?;
         answer(row, query.operation.as_deref())
     }
@@ -28,7 +28,7 @@ impl Broker {
         query: LastOperationQuery,
     ) -> Result<Polled, Error> {
         let named = read_named(query.operation.as_deref());
-        let row = store::operation::poll_binding(self.pool(), &caller.platform, instance, id, named).await?;
+        let row = store::poll::binding(self.singles(), &caller.platform, instance, id, named).await?;
         let row = row.ok_or_else(|| Error::not_found("There is no binding with this id."))?;
         answer(row, query.operation.as_deref())
     }

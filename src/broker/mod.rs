@@ -28,7 +28,7 @@ use crate::catalog::Shelf;
 use crate::metrics::Metrics;
 use crate::osb::{self, ApiVersion, LastOperation, OperationId, OriginatingIdentity, PlatformName};
 use crate::policy::Policy;
-use crate::store::{self, PgPool, Wake};
+use crate::store::{self, PgPool, Singles, Wake};
 use crate::vault::{ExposeSecret, SecretString, Vault};
 
 /// The broker. Clones share everything.
@@ -37,6 +37,7 @@ pub struct Broker(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
+    singles: Singles,
     policy: RwLock<Policy>,
     pages: catalog::Pages,
 }
@@ -45,7 +46,7 @@ struct Inner {
 pub struct Parts {
     /// This replica's identity, which its engine shares.
     pub replica: Uuid,
-    /// Our database.
+    /// Our database. The broker opens up to as many connections again for single statements.
     pub pool: PgPool,
     /// Seals and unseals.
     pub vault: Vault,
@@ -123,7 +124,8 @@ pub enum Credentials {
 impl Broker {
     /// A broker under a policy. Publish a catalog before serving.
     pub fn new(parts: Parts, policy: Policy) -> Self {
-        Self(Arc::new(Inner { parts, policy: RwLock::new(policy), pages: catalog::Pages::default() }))
+        let singles = Singles::beside(&parts.pool);
+        Self(Arc::new(Inner { parts, singles, policy: RwLock::new(policy), pages: catalog::Pages::default() }))
     }
 
     /// Whose credentials these are.
@@ -147,6 +149,11 @@ impl Broker {
         self.0.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many connections for single statements are open, and how many of them unused.
+    pub fn connections(&self) -> (usize, usize) {
+        (self.singles().size(), self.singles().idle())
+    }
+
     /// What is not ready, if anything.
     pub async fn ready(&self) -> Result<(), Vec<String>> {
         let mut missing = Vec::new();
@@ -165,6 +172,10 @@ impl Broker {
         &self.0.parts.pool
     }
 
+    fn singles(&self) -> &Singles {
+        &self.0.singles
+    }
+
     fn vault(&self) -> &Vault {
         &self.0.parts.vault
     }
@@ -180,7 +191,13 @@ impl Broker {
     /// An operation was committed.
     fn accepted(&self, kind: store::OperationKind, offering: &str) {
         self.0.parts.metrics.operation_accepted(kind.as_str(), offering);
-        self.0.parts.wake.work();
+        match kind {
+            // They may have taken the place of another.
+            store::OperationKind::Deprovision | store::OperationKind::Unbind | store::OperationKind::Update => {
+                self.0.parts.wake.overtaken()
+            }
+            _ => self.0.parts.wake.work(),
+        }
     }
 }
 

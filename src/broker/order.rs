@@ -41,7 +41,7 @@ impl Broker {
         let knows_plan = known.as_ref().is_some_and(|revision| revision.plan(plan).is_some());
         let revision = match known.clone().filter(|_| knows_plan) {
             Some(revision) => Some(revision),
-            None => match store::revision::with_plan(self.pool(), service, plan).await? {
+            None => match store::revision::with_plan(self.singles(), service, plan).await? {
                 Some(digest) => Some(self.revision(&digest).await?),
                 None => None,
             },
@@ -61,7 +61,7 @@ impl Broker {
         if let Some(revision) = self.shelf().get(digest) {
             return Ok(revision);
         }
-        let (name, source) = store::revision::source(self.pool(), digest)
+        let (name, source) = store::revision::source(self.singles(), digest)
             .await?
             .ok_or_else(|| broken("a revision is not in the database", &digest))?;
         self.shelf().learn(&name, &source).map_err(|error| broken("a recorded revision does not compile", &error))

@@ -81,7 +81,7 @@ impl Broker {
 
     /// What an instance of the same owner provides for references of that sort.
     async fn provided(&self, reference: &str, id: &str, owner: &Owner<'_>) -> Result<Option<Value>, Error> {
-        let found = store::instance::find(self.pool(), owner.platform, &InstanceId::from(id)).await?;
+        let found = store::instance::find(self.singles(), owner.platform, &InstanceId::from(id)).await?;
         let same = |instance: &store::instance::Instance| {
             instance.organization == owner.organization
                 && instance.space == owner.space
@@ -97,7 +97,7 @@ impl Broker {
 
     /// The outputs of an instance's ready resources, without the secret ones.
     pub(super) async fn public_outputs(&self, owner: crate::osb::Uid) -> Result<crate::catalog::OutputMap, Error> {
-        let rows = store::resource::of_owner(self.pool(), owner).await?;
+        let rows = store::resource::of_owner(self.singles(), owner).await?;
         let ready = rows.into_iter().filter(|row| matches!(row.state, ResourceState::Ready | ResourceState::Updating));
         Ok(ready
             .filter_map(|row| match row.outputs {

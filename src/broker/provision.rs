@@ -87,7 +87,7 @@ impl Broker {
 
     /// The instance that carries the id now.
     async fn in_use(&self, caller: &Caller, id: &InstanceId) -> Result<Option<Instance>, Error> {
-        let found = store::instance::find(self.pool(), &caller.platform, id).await?;
+        let found = store::instance::find(self.singles(), &caller.platform, id).await?;
         Ok(found.filter(|instance| instance.state != State::Deleted))
     }
 
@@ -98,10 +98,10 @@ impl Broker {
         request: &ProvisionRequest,
         accepts_incomplete: bool,
     ) -> Result<Option<Outcome<ProvisionResponse>>, Error> {
-        let live = store::operation::live(self.pool(), existing.uid).await?;
+        let live = store::operation::live(self.singles(), existing.uid).await?;
         match (existing.state, &live) {
             (State::Failed, None) => {
-                let left = store::resource::is_owed(self.pool(), existing.uid).await?;
+                let left = store::resource::is_owed(self.singles(), existing.uid).await?;
                 return if left { Err(Error::ConcurrencyError) } else { Ok(None) };
             }
             (State::Failed | State::Deleting, _) => return Err(Error::ConcurrencyError),
@@ -198,7 +198,7 @@ impl Broker {
         let target = format!("{}/{}", decision.target.account, decision.target.region);
         let quotas = &decision.terms.quotas;
         let result = if quotas.is_empty() && failed.is_none() {
-            store::instance::insert(self.pool(), instance, &target, operation).await
+            store::instance::insert(self.singles(), instance, &target, operation).await
         } else {
             let mut transaction = self.pool().begin().await.map_err(store::Error::from)?;
             if let Some(failed) = failed {

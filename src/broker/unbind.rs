@@ -23,7 +23,13 @@ impl Broker {
         query.required()?;
         let live = store::operation::live(&mut *transaction, binding.uid).await?;
         let operation = match live.filter(|live| live.kind == OperationKind::Unbind) {
-            Some(live) => live.id,
+            Some(live) => {
+                // Whoever asks again may have repaired what it failed at.
+                store::operation::hurry(&mut *transaction, binding.uid).await?;
+                transaction.commit().await.map_err(store::Error::from)?;
+                self.0.parts.wake.work();
+                live.id
+            }
             None => {
                 let ordered = self.plan_of(&instance).await?;
                 let operation = NewOperation {

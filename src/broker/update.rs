@@ -56,7 +56,8 @@ impl Broker {
         let stored = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
 
         let live = store::operation::live(&mut *transaction, instance.uid).await?;
-        if let Some(live) = live {
+        // What brings the instance back after a failed update gives way to a new one.
+        if let Some(live) = live.filter(|live| live.kind != OperationKind::Refresh) {
             let joined = self.joined(&instance, &request, &stored, &live).await?;
             return if accepts_incomplete { Ok(Outcome::Accepted(joined)) } else { Err(Error::AsyncRequired) };
         }
@@ -81,7 +82,12 @@ impl Broker {
         let aim = aim.filter(|aim| aim.changes(&instance, &now));
         let Some(aim) = aim else {
             if let Some(context) = &context {
-                store::instance::set_context(&mut *transaction, instance.uid, context).await?;
+                let moved = Instance { context: context.clone(), ..instance };
+                let outputs = self.public_outputs(moved.uid).await?;
+                let shown = current.revision.shown(&self.names_of(&moved, &current)?, &outputs);
+                let shown = shown.map_err(|error| broken("an instance's metadata cannot be evaluated", &error))?;
+                let shown = serde_json::to_value(shown).map_err(|error| broken("metadata cannot be stored", &error))?;
+                store::instance::set_context(&mut *transaction, moved.uid, context, &shown).await?;
                 transaction.commit().await.map_err(store::Error::from)?;
             }
             return Ok(Outcome::Done(UpdateResponse::default()));
@@ -111,6 +117,7 @@ impl Broker {
             context,
         };
         let kind = OperationKind::Update;
+        store::operation::supersede(&mut *transaction, instance.uid).await?;
         store::operation::accept(&mut *transaction, instance.uid, kind, Lane::Async, &operation, &change).await?;
         transaction.commit().await.map_err(store::Error::from)?;
         self.accepted(kind, aim.ordered.revision.name());
@@ -298,7 +305,7 @@ impl Broker {
         let specs = aim.ordered.revision.resources(Scope::Instance, &names);
         let specs =
             specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
-        for row in store::resource::of_owner(self.pool(), instance.uid).await? {
+        for row in store::resource::of_owner(self.singles(), instance.uid).await? {
             let (Some(desired), ResourceState::Ready) = (&row.desired, row.state) else { continue };
             if !specs.iter().any(|spec| spec.key == row.key) {
                 continue;

@@ -23,7 +23,7 @@ impl Broker {
     ) -> Result<Operation, Error> {
         let deadline = Instant::now() + self.0.parts.sync_wait;
         loop {
-            let operation = store::operation::by_id(self.pool(), id).await?.ok_or(Error::Gone)?;
+            let operation = store::operation::by_id(self.singles(), id).await?.ok_or(Error::Gone)?;
             if operation.state != OperationState::InProgress {
                 return Ok(operation);
             }

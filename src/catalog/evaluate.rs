@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::osb::Endpoint;
+use crate::osb::{Endpoint, FetchInstanceResponse, InstanceMetadata};
 
 use super::compiled::{CANONICAL, Compiled};
 use super::located::dotted;
@@ -119,6 +119,16 @@ impl Revision {
         let view = self.output_view(Scope::Instance, &self.attributes, names, outputs)?;
         let value = self.attributes.evaluate(&view).map_err(|failure| EvalError::below(pointer, failure))?.value;
         texts(value, pointer)
+    }
+
+    /// What a fetch shows of an instance besides ids and parameters. It changes only with the instance, so it is evaluated then
+    /// and kept in the instance's row.
+    pub fn shown(&self, names: &Names, outputs: &OutputMap) -> Result<FetchInstanceResponse, EvalError> {
+        Ok(FetchInstanceResponse {
+            dashboard_url: self.dashboard_url(names)?,
+            metadata: InstanceMetadata { labels: self.labels(names)?, attributes: self.attributes(names, outputs)? },
+            ..FetchInstanceResponse::default()
+        })
     }
 
     /// What an instance provides to others of the same owner that refer to it as that sort of thing.

@@ -5,6 +5,7 @@ mod reload;
 mod serve;
 mod setup;
 
+pub mod admin;
 pub mod catalog;
 pub mod keys;
 pub mod migrate;
@@ -36,9 +37,14 @@ enum Verb {
     /// Check the administrator's file, print its JSON Schema, or hash a credential for it.
     #[command(subcommand)]
     Policy(policy::Verb),
-    /// Make a master key; list and rotate the ring keys that it wraps.
+    /// Check, show and document offerings; begin a new one.
+    #[command(subcommand)]
+    Catalog(Box<catalog::Verb>),
+    /// Make or exchange a master key; list, rotate, renew and forget the ring keys that it wraps.
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// See what the broker is doing, and help it where it cannot go on.
+    Admin(Box<admin::Arguments>),
 }
 
 /// Runs the program. Whatever goes wrong is one line (or a line for each problem) on standard error.
@@ -49,7 +55,9 @@ pub fn main() -> ExitCode {
         Err(error) => Err(error),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
+        // Whoever reads our output may stop reading: `chandlery admin show … | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("chandlery: {error:#}");
             ExitCode::FAILURE
@@ -65,11 +73,19 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-async fn run(verb: Verb) -> anyhow::Result<()> {
+async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
+    let out = &mut std::io::stdout();
     match verb {
-        Verb::Serve(config) => serve::run(*config).await,
-        Verb::Migrate(arguments) => migrate::run(arguments).await,
-        Verb::Policy(verb) => policy::run(verb, &mut std::io::stdout()),
-        Verb::Keys(verb) => keys::run(verb, &mut std::io::stdout()).await,
+        Verb::Serve(config) => serve::run(*config).await?,
+        Verb::Migrate(arguments) => migrate::run(arguments).await?,
+        Verb::Policy(verb) => policy::run(verb, out)?,
+        Verb::Catalog(verb) => return catalog::run(*verb, out).await,
+        Verb::Keys(verb) => keys::run(verb, out).await?,
+        Verb::Admin(arguments) => return admin::run(*arguments, out).await,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -34,6 +34,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let sessions = Sessions::load(aws::Settings {
         call_timeout: config.aws.call_timeout,
         attempt_timeout: config.aws.attempt_timeout,
+        backoff: config.engine.backoff,
         endpoint_url: config.aws.aws_endpoint_url.clone(),
         observer: Some(Arc::clone(&listening) as Arc<dyn CallObserver>),
     })
@@ -47,7 +48,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     let master = setup::master_key(&config.secrets, &sessions)?;
 
-    let pool = setup::pool(&config.database, config.database.database_pool).await?;
+    // The other half is the broker's, for the single statements of requests.
+    let pool = setup::pool(&config.database, config.database.database_pool / 2).await?;
     let pending = store::pending_migrations(&pool).await?;
     if !pending.is_empty() {
         anyhow::bail!("the database is behind this version; run `chandlery migrate` first: {}", pending.join(", "));
@@ -105,8 +107,10 @@ async fn serve(
     };
     let rendered = {
         let (metrics, pool, max) = (Arc::clone(&metrics), pool.clone(), config.database.database_pool);
+        let broker = broker.clone();
         Arc::new(move || {
-            metrics.pool(u64::from(pool.size()), pool.num_idle() as u64, u64::from(max));
+            let (open, idle) = broker.connections();
+            metrics.pool(u64::from(pool.size()) + open as u64, (pool.num_idle() + idle) as u64, u64::from(max));
             metrics.render()
         })
     };
@@ -156,6 +160,7 @@ fn engine_settings(config: &Config) -> engine::Settings {
         lease: config.engine.lease,
         renew: config.engine.renew_every,
         call_timeout: config.aws.call_timeout,
+        backoff: config.engine.backoff,
         poll: config.engine.poll_interval,
         workers: config.engine.workers,
         sync_workers: config.engine.sync_workers,

@@ -137,6 +137,7 @@ impl Engine {
     fn check(&self, aws: &Aws, findings: &mut Findings) {
         findings.more_than_zero(&[
             ("--renew-every", self.renew_every.is_zero()),
+            ("--backoff", self.backoff.is_zero()),
             ("--poll-interval", self.poll_interval.is_zero()),
             ("--workers", self.workers == 0),
             ("--sync-workers", self.sync_workers == 0),

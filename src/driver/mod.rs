@@ -104,4 +104,10 @@ pub trait Driver: Send + Sync + 'static {
     /// Everything of this kind in the context's target whose name begins with `prefix`: the input of
     /// `chandlery admin orphans`.
     async fn inventory(&self, cx: &Context, prefix: &str) -> Result<Vec<Found>, Fault>;
+
+    /// Whether [`Driver::inventory`] can find the thing with this handle. One that leaves nothing of its own in AWS that
+    /// could be listed (a policy on somebody else's role) is not missed there.
+    fn is_listed(&self, _known: Option<&Handle>) -> bool {
+        true
+    }
 }

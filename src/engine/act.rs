@@ -14,7 +14,7 @@ use super::turn::Turn;
 use crate::catalog::{Evaluated, OutputMap};
 use crate::driver::{Class, Context, Deletion, Driver, Fault, Handle, Kind, Outputs, Progress};
 use crate::store::resource::Resource;
-use crate::store::{self, ResourceState, Step, place};
+use crate::store::{self, OperationKind, ResourceState, Step, place};
 
 /// The longest a driver may take for one call of its methods. Drivers bound themselves; this catches one that does not.
 const DRIVER_LIMIT: Duration = Duration::from_secs(300);
@@ -93,7 +93,16 @@ impl Task<'_> {
                 self.write("waiting", write).await
             }
             Err(fault) if fault.name_taken => self.rename(blueprint, fault).await,
-            Err(fault) => self.fault(fault).await,
+            Err(fault) => self.fault(self.as_seen(fault)).await,
+        }
+    }
+
+    /// What a live binding was handed out is never replaced: if its identity is gone, a person has to bind anew.
+    fn as_seen(&self, fault: Fault) -> Fault {
+        let live = self.turn.subject.binding.is_some() && self.turn.subject.operation.kind == OperationKind::Refresh;
+        match fault.class {
+            Class::Gone if live => Fault { class: Class::Rejected, handle: None, ..fault },
+            _ => fault,
         }
     }
 
@@ -215,9 +224,11 @@ impl Task<'_> {
 
     async fn fault(&self, fault: Fault) -> Result<Outcome, Broken> {
         let engine = self.turn.engine;
+        if !self.turn.may_call() {
+            return Err(Broken::LeaseLost);
+        }
         engine.listener().fault(&self.row.kind, fault.class);
-        let attempts = u32::try_from(self.row.attempts).unwrap_or_default();
-        let verdict = retry::verdict(&fault, attempts, self.way);
+        let verdict = retry::verdict(&fault, self.turn.moment(self.way, &self.row));
         let (class, handle) = (fault.class.as_str(), fault.handle.as_ref().map(|handle| &handle.0));
         let (after, tail) = match verdict {
             Verdict::Again(after) => {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::Broken;
 use super::ends::{self, follow_up, succeeded};
 use super::subject::Blueprint;
 use super::turn::{Next, Turn};
-use crate::store::operation::Change;
-use crate::store::{self, Lane, OperationKind, OwnerKind, Phase, State, Step, place};
+use crate::store::{self, OperationKind, OwnerKind, Phase, State, Step, place};
 
 /// How often a waiting instance looks at its bindings without being woken.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -29,27 +30,15 @@ pub(super) async fn remove(turn: &mut Turn<'_>) -> Result<Next, Broken> {
     }
     let mut begun = false;
     for binding in &bound {
-        let live = store::operation::live(engine.pool(), binding.uid).await?;
-        let leaving = live.is_some_and(|live| matches!(live.kind, OperationKind::Unbind | OperationKind::Cleanup));
-        if leaving {
-            continue;
-        }
         let unbind = async {
-            let mut transaction = engine.pool().begin().await?;
-            store::operation::supersede(&mut *transaction, binding.uid).await?;
-            store::binding::set_state(&mut *transaction, binding.uid, State::Deleting).await?;
+            let mut connection = engine.pool().acquire().await?;
             let new = follow_up("unbinding because the instance is deleted");
-            let kind = OperationKind::Unbind;
-            store::operation::accept(&mut *transaction, binding.uid, kind, Lane::Async, &new, &Change::default())
-                .await?;
-            transaction.commit().await?;
-            Ok(())
+            store::operation::unbind_with_instance(&mut connection, &turn.fence, binding.uid, &new).await
         };
-        engine.write("unbind", unbind).await?;
-        begun = true;
+        begun |= engine.write("unbind", unbind).await?;
     }
     if begun {
-        engine.0.parts.wake.work();
+        engine.0.parts.wake.overtaken();
     }
     if turn.subject.operation.expired && turn.subject.operation.kind == OperationKind::Deprovision {
         let names: Vec<&str> = bound.iter().map(|binding| binding.id.as_str()).collect();
@@ -59,7 +48,7 @@ pub(super) async fn remove(turn: &mut Turn<'_>) -> Result<Next, Broken> {
 }
 
 /// An update's resources are ready: its aim becomes the instance's own, and live bindings follow.
-pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<Next, Broken> {
+pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint, shown: Value) -> Result<Next, Broken> {
     let engine = turn.engine;
     let operation = &turn.subject.operation;
     let parameters = match &operation.parameters {
@@ -69,28 +58,16 @@ pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint) ->
             Some(engine.vault().seal(&place::instance_parameters(turn.fence.owner), &given)?)
         }
     };
-    let bound = store::binding::of_instance(engine.pool(), turn.fence.owner).await?;
-    let refresh: Vec<_> = bound
-        .iter()
-        .filter(|binding| binding.state == State::Ready)
-        .map(|binding| (binding.uid, follow_up("following the instance's update")))
-        .collect();
     let step = Step::new("updated", "the instance's resources are updated");
     let become_updated = async {
         let mut connection = engine.pool().acquire().await?;
-        store::operation::become_updated(
-            &mut connection,
-            &turn.fence,
-            &step,
-            parameters.as_ref(),
-            &refresh,
-            &blueprint.revision.digest,
-        )
-        .await
+        let (parameters, revision) = (parameters.as_ref(), blueprint.revision.digest.as_str());
+        let refresh = || follow_up("following the instance's update");
+        store::operation::become_updated(&mut connection, &turn.fence, &step, parameters, revision, &shown, refresh)
+            .await
     };
-    engine.write("updated", become_updated).await?;
-    if !refresh.is_empty() {
-        engine.0.parts.wake.work();
+    if engine.write("updated", become_updated).await? > 0 {
+        engine.0.parts.wake.overtaken();
     }
     turn.subject.operation.phase = Phase::Bindings;
     Ok(Next::Phase)
@@ -107,5 +84,21 @@ pub(super) async fn refresh(turn: &mut Turn<'_>) -> Result<Next, Broken> {
             }
         }
     }
-    ends::end(turn, Step::new("succeeded", "the instance is updated"), &succeeded(State::Ready)).await
+    let operation = turn.fence.operation;
+    let failed = store::operation::failed_refreshes(engine.pool(), turn.fence.owner, operation).await?;
+    let message = match failed.as_slice() {
+        [] => "the instance is updated".to_owned(),
+        ids => format!("the instance is updated; bindings that could not follow: {}", ids.join(", ")),
+    };
+    ends::end(turn, Step::new("succeeded", message), &succeeded(State::Ready)).await
+}
+
+/// A binding's operation has ended: its instance may be waiting for that.
+pub(super) async fn tell_instance(turn: &Turn<'_>) {
+    let Some(binding) = &turn.subject.binding else { return };
+    let engine = turn.engine;
+    match store::owner::wake(engine.pool(), binding.instance).await {
+        Ok(()) => engine.0.parts.wake.work(),
+        Err(error) => tracing::debug!(%error, "an instance was not told; it looks by itself"),
+    }
 }

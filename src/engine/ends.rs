@@ -9,6 +9,7 @@ use super::retry::{self, Verdict, Way};
 use super::subject::{Blueprint, Subject};
 use super::turn::{Next, Turn};
 use super::{Broken, bindings, subject};
+use crate::catalog::OutputMap;
 use crate::driver::{Class, Context, Handle};
 use crate::osb::{BindingResponse, Credentials, OperationId};
 use crate::store::operation::{End, NewOperation};
@@ -19,11 +20,11 @@ use crate::store::{self, OperationKind, OperationState, OwnerKind, ResourceState
 const FOLLOW_UP_LASTS: Duration = Duration::from_secs(24 * 3600);
 
 /// Everything is as asked.
-pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<Next, Broken> {
+pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint, outputs: &OutputMap) -> Result<Next, Broken> {
     match turn.subject.operation.kind {
-        OperationKind::Update => bindings::begin_refresh(turn, blueprint).await,
+        OperationKind::Update => bindings::begin_refresh(turn, blueprint, shown(blueprint, outputs)?).await,
         OperationKind::Bind => {
-            let answer = answer(turn, blueprint).await?;
+            let answer = answer(blueprint, outputs)?;
             let sealed = turn.engine.vault().seal_json(&place::binding_answer(turn.fence.owner), &answer)?;
             let step = Step::new("succeeded", "the credentials are ready");
             end(turn, step, &End { answer: Some(&sealed), ..succeeded(State::Ready) }).await
@@ -32,21 +33,26 @@ pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<N
             let step = Step::new("succeeded", "everything is as it should be");
             end(turn, step, &succeeded(State::Ready)).await
         }
-        _ => end(turn, Step::new("succeeded", "the instance is ready"), &succeeded(State::Ready)).await,
+        _ => {
+            let step = Step::new("succeeded", "the instance is ready");
+            end(turn, step, &End { shown: Some(shown(blueprint, outputs)?), ..succeeded(State::Ready) }).await
+        }
     }
 }
 
+/// What a fetch shows of the instance.
+fn shown(blueprint: &Blueprint, outputs: &OutputMap) -> Result<Value, Broken> {
+    let shown = blueprint.revision.shown(&blueprint.names, outputs)?;
+    serde_json::to_value(shown).map_err(|error| Broken::new(format!("what a fetch shows cannot be stored: {error}")))
+}
+
 /// What a binding's platform gets.
-async fn answer(turn: &Turn<'_>, blueprint: &Blueprint) -> Result<BindingResponse, Broken> {
-    let rows = store::resource::of_owner(turn.engine.pool(), turn.fence.owner).await?;
-    let mut outputs = subject::outputs(turn.engine.vault(), &rows)?;
-    let instance = store::resource::of_owner(turn.engine.pool(), turn.subject.instance.uid).await?;
-    outputs.extend(subject::outputs(turn.engine.vault(), &instance)?);
-    let credentials = match blueprint.revision.credentials(&blueprint.names, &outputs)?.value {
+fn answer(blueprint: &Blueprint, outputs: &OutputMap) -> Result<BindingResponse, Broken> {
+    let credentials = match blueprint.revision.credentials(&blueprint.names, outputs)?.value {
         Value::Object(map) => map,
         _ => Map::new(),
     };
-    let endpoints = blueprint.revision.endpoints(&blueprint.names, &outputs)?;
+    let endpoints = blueprint.revision.endpoints(&blueprint.names, outputs)?;
     Ok(BindingResponse { credentials: Some(Credentials(credentials)), endpoints, ..BindingResponse::default() })
 }
 
@@ -78,6 +84,7 @@ pub(super) async fn undone(turn: &mut Turn<'_>, left: Option<String>) -> Result<
         instance_usable: is_update.then_some(left.is_none()),
         update_repeatable: is_update.then_some(!rejected),
         answer: None,
+        shown: None,
         follow_up,
     };
     self::end(turn, Step::new("failed", message), &end).await
@@ -109,16 +116,16 @@ pub(super) async fn unmake_failed(turn: &mut Turn<'_>, why: String) -> Result<Ne
         instance_usable: is_instance.then_some(false),
         update_repeatable: None,
         answer: None,
+        shown: None,
         follow_up: Some((OperationKind::Cleanup, follow_up("removing what is left"))),
     };
     self::end(turn, Step::new("failed", message), &end).await
 }
 
 /// A live binding's (or instance's) resources could not be ensured again. It stays as it is, and operators see why.
-pub(super) async fn refresh_failed(turn: &mut Turn<'_>) -> Result<Next, Broken> {
-    let message = turn.subject.operation.description.clone();
+pub(super) async fn refresh_failed(turn: &mut Turn<'_>, why: String) -> Result<Next, Broken> {
     let end = End { state: OperationState::Failed, ..succeeded(State::Ready) };
-    self::end(turn, Step::new("failed", message), &end).await
+    self::end(turn, Step::new("failed", why), &end).await
 }
 
 /// Asks every resource of an instance that was usable whether it may go, before the first one goes.
@@ -163,12 +170,14 @@ async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<O
     if fault.class == Class::Gone {
         return Ok(None);
     }
+    if !turn.may_call() {
+        return Err(Broken::LeaseLost);
+    }
     engine.listener().fault(&row.kind, fault.class);
-    let attempts = u32::try_from(row.attempts).unwrap_or_default();
     // A refusal is an answer, not a failure to be tried again.
     let verdict = match fault.class {
         Class::Rejected => Verdict::GiveUp,
-        _ => retry::verdict(&fault, attempts, Way::Back),
+        _ => retry::verdict(&fault, turn.moment(Way::Back, row)),
     };
     let message = format!("{}: {}.", words(&row.key), fault.message.trim_end_matches('.'));
     if let (Verdict::Again(after), false) = (verdict, turn.subject.operation.expired) {
@@ -212,11 +221,12 @@ pub(super) fn succeeded<'a>(becomes: State) -> End<'a> {
         instance_usable: None,
         update_repeatable: None,
         answer: None,
+        shown: None,
         follow_up: None,
     }
 }
 
-pub(super) fn follow_up(description: &str) -> NewOperation<'_> {
+pub(super) fn follow_up(description: &'static str) -> NewOperation<'static> {
     NewOperation { id: OperationId::random(), description, actor: None, lasts: FOLLOW_UP_LASTS }
 }
 
@@ -236,7 +246,7 @@ pub(super) async fn end(turn: &Turn<'_>, step: Step, end: &End<'_>) -> Result<Ne
         operation = %turn.fence.operation, owner = %turn.fence.owner, kind, outcome = end.state.as_str(),
         instance = %turn.subject.instance.id, platform = %turn.subject.instance.platform, "{}", step.message
     );
-    if end.follow_up.is_some() || turn.subject.kind == OwnerKind::Binding {
+    if end.follow_up.is_some() {
         engine.0.parts.wake.work();
     }
     Ok(Next::Ended)

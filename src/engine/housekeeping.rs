@@ -27,9 +27,16 @@ pub(super) async fn keep(engine: &Engine) {
 async fn keep_once(engine: &Engine, forget: bool) -> Result<(), Broken> {
     let parts = &engine.0.parts;
     for key in store::ring_key::all(&parts.pool).await? {
-        if !parts.vault.holds(key.id) {
-            parts.vault.add(parts.master.as_ref(), &key).await?;
-            tracing::info!(key = %key.id, "took over a ring key");
+        if parts.vault.holds(key.id) {
+            continue;
+        }
+        match parts.vault.add(parts.master.as_ref(), &key).await {
+            Ok(()) => tracing::info!(key = %key.id, "took over a ring key"),
+            // The heartbeat goes on, and says that this replica lacks the key: silence would count as death, and a key that
+            // this replica cannot open would be used.
+            Err(error) => {
+                tracing::error!(key = %key.id, %error, "a new ring key cannot be taken over; it is tried again")
+            }
         }
     }
     let revisions: Vec<String> =
@@ -39,6 +46,7 @@ async fn keep_once(engine: &Engine, forget: bool) -> Result<(), Broken> {
         host: &store::replica::host(),
         version: env!("CARGO_PKG_VERSION"),
         ring_keys: &parts.vault.held(),
+        seals_with: parts.vault.active(),
         revisions: &revisions,
     };
     store::replica::beat(&parts.pool, &replica).await?;

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{Broken, Engine, turn};
-use crate::store::owner::Claim;
+use crate::store::owner::{Caps, Claim};
 use crate::store::{self, Lane};
 
 /// How long an owner rests whose turn broke for a reason of ours. Short enough to notice a repair, long enough not to spin.
@@ -33,12 +33,28 @@ impl Targets {
         }
     }
 
-    fn at_cap(&self, cap: usize) -> Vec<String> {
-        self.lock().iter().filter(|(_, count)| **count >= cap).map(|(target, _)| target.clone()).collect()
+    fn running(&self) -> Vec<(String, usize)> {
+        self.lock().iter().map(|(target, count)| (target.clone(), *count)).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A turn that counts for its target as long as this lives.
+struct Entered(Engine, String);
+
+impl Entered {
+    fn new(engine: &Engine, target: &str) -> Self {
+        engine.0.targets.enter(target);
+        Self(engine.clone(), target.to_owned())
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.0.targets.leave(&self.1);
     }
 }
 
@@ -52,22 +68,21 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
     let free = Arc::new(Semaphore::new(workers));
     // Dropped with this future, and its tasks with it.
     let mut turns = JoinSet::new();
+    let mut due = engine.0.parts.wake.due();
     while !engine.is_stopping() {
-        // Registered before looking, so that what is committed while we look is not slept over.
-        let due = engine.0.parts.wake.due();
+        // Seen before looking, so that what is committed while we look is not slept over.
+        due.mark_unchanged();
         let claimed = if free.available_permits() == 0 {
             Vec::new()
         } else {
             let granted = Instant::now();
             let limit = i64::try_from(free.available_permits()).unwrap_or(i64::MAX);
-            // The cap per target holds per claim, too: no more of one target than it has room for.
-            let limit = limit.min(i64::try_from(settings.per_target).unwrap_or(i64::MAX));
-            let saturated = match lane {
-                Lane::Async => engine.0.targets.at_cap(settings.per_target),
-                Lane::Sync => Vec::new(),
+            let caps = match lane {
+                Lane::Async => Caps { per_target: settings.per_target, running: engine.0.targets.running() },
+                // A request that waits is served whatever else goes on there.
+                Lane::Sync => Caps { per_target: usize::MAX, running: Vec::new() },
             };
-            let claims =
-                store::owner::claim(engine.pool(), lane, limit, settings.lease, settings.call_timeout, &saturated);
+            let claims = store::owner::claim(engine.pool(), lane, limit, settings.lease, settings.call_timeout, &caps);
             match claims.await {
                 Ok(claims) => claims.into_iter().map(|claim| (claim, granted)).collect(),
                 Err(error) => {
@@ -81,24 +96,36 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
         for (claim, granted) in claimed {
             let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { break };
             let engine = engine.clone();
-            engine.0.targets.enter(&claim.target);
+            let entered = Entered::new(&engine, &claim.target);
             turns.spawn(async move {
                 take_turn(&engine, lane, &claim, granted).await;
-                engine.0.targets.leave(&claim.target);
-                drop(permit);
+                drop((entered, permit));
                 // Whoever found no free worker or a target at its cap looks again.
                 engine.0.parts.wake.work_here();
             });
         }
         if idle {
             tokio::select! {
-                () = due => {}
+                _ = due.changed() => {}
                 () = tokio::time::sleep(settings.poll) => {}
                 () = engine.0.stopping.cancelled() => {}
             }
         }
     }
     turns.join_all().await;
+}
+
+/// The database was away: hands the lease back when it returns, so that nobody waits for it to run out.
+async fn release_later(engine: Engine, claim: Claim, after: Option<Duration>) {
+    let settings = &engine.0.parts.settings;
+    let ends = Instant::now() + settings.lease + settings.call_timeout;
+    while Instant::now() < ends {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if store::owner::release(engine.pool(), &claim, after).await.is_ok() {
+            engine.0.parts.wake.work();
+            return;
+        }
+    }
 }
 
 async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant) {
@@ -109,8 +136,13 @@ async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant)
     drop(hold);
     let (outcome, after) = match result {
         Ok(Some(after)) => ("waits", Some(after)),
-        Ok(None) => ("ended", None),
+        // The write that ended it has handed the lease back.
+        Ok(None) => {
+            engine.listener().turn(lane.as_str(), "ended");
+            return;
+        }
         Err(Broken::Store(store::Error::Fenced)) => ("fenced", None),
+        Err(Broken::LeaseLost) => ("fenced", Some(Duration::ZERO)),
         Err(Broken::Store(error)) => {
             tracing::warn!(owner = %claim.owner, error = &error as &dyn std::error::Error, "a turn ended early");
             ("broken", Some(Duration::from_secs(1)))
@@ -122,8 +154,8 @@ async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant)
     };
     engine.listener().turn(lane.as_str(), outcome);
     if let Err(error) = store::owner::release(engine.pool(), claim, after).await {
-        // It runs out by itself.
-        tracing::warn!(owner = %claim.owner, %error, "a lease could not be handed back");
+        tracing::warn!(owner = %claim.owner, %error, "a lease could not be handed back; it is tried again");
+        tokio::spawn(release_later(engine.clone(), claim.clone(), after));
         return;
     }
     // Not every wait need wait for the next poll.

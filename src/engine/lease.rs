@@ -2,8 +2,9 @@
 //!
 //! A turn's calls may start until its lease ends by this machine's monotonic clock, counted from *before* the statement
 //! that granted it: the database's clock started later, so ours ends first. When a lease cannot be renewed the guard just
-//! runs out; when the epoch has moved on (a DELETE superseded the operation) it is revoked, the call under way ends, its
-//! write is refused and the lease is handed back.
+//! runs out; when the epoch has moved on (a DELETE superseded the operation) it is revoked, the call under way ends, no other
+//! is sent, and the lease is handed back. The call is not cut off: it has perhaps reached AWS, and whoever comes next must
+//! find what it did.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,9 +12,12 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::observer::Listener;
+use super::Engine;
 use crate::driver::Guard;
-use crate::store::{self, PgPool};
+use crate::store;
+
+/// How long to gather news of overtaken turns before leases are renewed because of them.
+const COALESCE: Duration = Duration::from_millis(20);
 
 /// The leases this replica holds.
 #[derive(Clone, Default)]
@@ -32,16 +36,21 @@ impl Leases {
         Hold { leases: self.clone(), lease: claim.lease, guard }
     }
 
-    /// Renews every lease each `every`, for ever.
-    pub async fn keep(self, pool: PgPool, lease: Duration, every: Duration, listener: Listener) {
+    /// Renews every lease now and then, and at once when one may have been overtaken; for ever.
+    pub async fn keep(self, engine: &Engine) {
+        let (lease, every) = (engine.0.parts.settings.lease, engine.0.parts.settings.renew);
         loop {
-            tokio::time::sleep(every).await;
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                // Many at once count as one.
+                () = engine.0.parts.wake.any_overtaken() => tokio::time::sleep(COALESCE).await,
+            }
             let held: Vec<(Uuid, i64)> = self.lock().iter().map(|(id, held)| (*id, held.epoch)).collect();
             if held.is_empty() {
                 continue;
             }
             let asked = Instant::now();
-            match store::owner::renew(&pool, &held, lease).await {
+            match store::owner::renew(engine.pool(), &held, lease).await {
                 Ok(renewed) => {
                     let leases = self.lock();
                     for (id, _) in held {
@@ -50,7 +59,7 @@ impl Leases {
                             held.guard.extend(asked + lease);
                         } else {
                             held.guard.revoke();
-                            listener.lease_lost();
+                            engine.listener().lease_lost();
                         }
                     }
                 }

@@ -44,6 +44,9 @@ pub struct Settings {
     pub renew: Duration,
     /// The longest an AWS call may take, retries included; a successor of a dead worker waits that long.
     pub call_timeout: Duration,
+    /// The unit of back-off after a fault: the first retry comes after about so long, later ones after multiples of it. A
+    /// second in production; tests make it short.
+    pub backoff: Duration,
     /// How often to look for due work without being told.
     pub poll: Duration,
     /// Turns at the same time.
@@ -106,15 +109,9 @@ impl Engine {
     /// is dropped where it stands, as in a process that dies; leases then run out by themselves.
     pub async fn run(&self, stop: CancellationToken) {
         let parts = &self.0.parts;
-        let settings = &parts.settings;
         let background = async {
             tokio::join!(
-                self.0.leases.clone().keep(
-                    parts.pool.clone(),
-                    settings.lease,
-                    settings.renew,
-                    Arc::clone(&parts.listener)
-                ),
+                self.0.leases.clone().keep(self),
                 parts.wake.clone().relay(parts.pool.clone()),
                 housekeeping::keep(self),
             );
@@ -132,6 +129,8 @@ impl Engine {
             () = background => {}
             () = stopping => {}
         }
+        // What was handed back is for the other replicas now.
+        parts.wake.tell(&parts.pool).await;
         housekeeping::leave(self).await;
     }
 
@@ -189,6 +188,9 @@ enum Broken {
     /// Someone else acts for the owner now, or the database is not there.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The lease ran out or was taken away while a call was made: what came of the call is for the next turn to see.
+    #[error("the lease is lost")]
+    LeaseLost,
     /// A defect: a row, a revision or an expression is not what it must be.
     #[error("{0}")]
     Defect(String),

@@ -4,6 +4,19 @@ use std::time::Duration;
 
 use crate::driver::{Class, Fault};
 
+/// Where in its operation a fault comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// Which way the operation goes.
+    pub way: Way,
+    /// How many faults in a row came before.
+    pub attempts: u32,
+    /// The operation's deadline has passed.
+    pub expired: bool,
+    /// The unit of back-off: a second, but for tests.
+    pub unit: Duration,
+}
+
 /// Which way the operation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -29,20 +42,28 @@ pub(super) enum Verdict {
 /// sentence.
 const PATIENCE: u32 = 6;
 
-/// What to do about `fault` after `attempts` others in a row before it.
-pub(super) fn verdict(fault: &Fault, attempts: u32, way: Way) -> Verdict {
-    let hour = Duration::from_secs(3600);
+/// What to do about `fault`.
+pub(super) fn verdict(fault: &Fault, moment: Moment) -> Verdict {
+    let Moment { way, attempts, expired, unit } = moment;
+    let hour = unit * 3600;
+    let impatient = attempts >= PATIENCE;
     let (first, longest) = match fault.class {
-        Class::Transient => (Duration::from_millis(500), Duration::from_secs(60)),
-        Class::Conflict => (Duration::from_secs(1), Duration::from_secs(60)),
-        Class::Throttled => (Duration::from_secs(2), Duration::from_secs(120)),
-        Class::Gone => (Duration::from_millis(100), Duration::from_secs(30)),
+        // When its time is over, the platform is told, and the work goes on with nobody waiting.
+        Class::Transient | Class::Conflict | Class::Throttled | Class::Gone
+            if way == Way::Back && expired && impatient =>
+        {
+            return Verdict::GiveUp;
+        }
+        Class::Transient => (unit / 2, unit * 60),
+        Class::Conflict => (unit, unit * 60),
+        Class::Throttled => (unit * 2, unit * 120),
+        Class::Gone => (unit / 10, unit * 30),
         Class::Rejected if way == Way::Forward => return Verdict::GiveUp,
         Class::Rejected | Class::Denied | Class::Bug => {
-            if way != Way::Cleanup && attempts >= PATIENCE {
+            if way != Way::Cleanup && impatient {
                 return Verdict::GiveUp;
             }
-            (Duration::from_secs(1), hour)
+            (unit, hour)
         }
     };
     let longest = if way == Way::Forward { longest } else { hour };
@@ -65,17 +86,30 @@ mod tests {
         Fault::new(class, "x")
     }
 
+    fn at(way: Way, attempts: u32) -> Moment {
+        Moment { way, attempts, expired: false, unit: Duration::from_secs(1) }
+    }
+
     #[test]
     fn what_the_user_must_change_ends_at_once_and_only_forward() {
-        assert_eq!(verdict(&fault(Class::Rejected), 0, Way::Forward), Verdict::GiveUp);
-        assert_eq!(verdict(&fault(Class::Rejected), 0, Way::Back), Verdict::Again(Duration::from_secs(1)));
-        assert_eq!(verdict(&fault(Class::Rejected), PATIENCE, Way::Back), Verdict::GiveUp);
+        assert_eq!(verdict(&fault(Class::Rejected), at(Way::Forward, 0)), Verdict::GiveUp);
+        assert_eq!(verdict(&fault(Class::Rejected), at(Way::Back, 0)), Verdict::Again(Duration::from_secs(1)));
+        assert_eq!(verdict(&fault(Class::Rejected), at(Way::Back, PATIENCE)), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn what_may_pass_is_waited_for_until_the_platform_stops_waiting() {
+        let late = Moment { expired: true, ..at(Way::Back, PATIENCE) };
+        assert_eq!(verdict(&fault(Class::Transient), at(Way::Back, 100)), Verdict::Again(Duration::from_secs(3600)));
+        assert_eq!(verdict(&fault(Class::Transient), late), Verdict::GiveUp);
+        assert!(matches!(verdict(&fault(Class::Transient), Moment { attempts: 0, ..late }), Verdict::Again(_)));
+        assert!(matches!(verdict(&fault(Class::Transient), Moment { way: Way::Cleanup, ..late }), Verdict::Again(_)));
     }
 
     #[test]
     fn cleaning_up_never_ends_and_its_back_off_stops_at_an_hour() {
         for class in [Class::Transient, Class::Throttled, Class::Rejected, Class::Conflict, Class::Denied, Class::Bug] {
-            assert_eq!(verdict(&fault(class), 1000, Way::Cleanup), Verdict::Again(Duration::from_secs(3600)));
+            assert_eq!(verdict(&fault(class), at(Way::Cleanup, 1000)), Verdict::Again(Duration::from_secs(3600)));
         }
     }
 
@@ -83,6 +117,6 @@ mod tests {
     fn a_named_time_is_kept() {
         let mut throttled = fault(Class::Throttled);
         throttled.retry_after = Some(Duration::from_secs(77));
-        assert_eq!(verdict(&throttled, 0, Way::Forward), Verdict::Again(Duration::from_secs(77)));
+        assert_eq!(verdict(&throttled, at(Way::Forward, 0)), Verdict::Again(Duration::from_secs(77)));
     }
 }

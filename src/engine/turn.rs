@@ -10,11 +10,11 @@ use futures_util::stream::FuturesUnordered;
 
 use super::act::{self, Outcome};
 use super::plan::{self, Goal, Wanted};
-use super::retry::Way;
+use super::retry::{Moment, Way};
 use super::subject::{self, Blueprint, Subject};
 use super::tally::Tally;
 use super::{Broken, Engine, bindings, ends};
-use crate::catalog::OutputMap;
+use crate::catalog::{OutputMap, Spec};
 use crate::driver::Guard;
 use crate::osb::Uid;
 use crate::store::owner::Claim;
@@ -23,6 +23,9 @@ use crate::store::{self, Fence, OperationKind, Phase, Step};
 
 /// The longest wait that a turn sits out itself: handing the lease back and claiming again would take about as long.
 const SHORT_WAIT: Duration = Duration::from_millis(500);
+
+/// The longest that a turn begins something new: then others have theirs, and deadlines are looked at again.
+const LONG_TURN: Duration = Duration::from_secs(2);
 
 /// How many resources of one owner are worked on at the same time.
 const WIDTH: usize = 8;
@@ -38,8 +41,8 @@ pub(super) struct Turn<'a> {
 
 /// How far work towards a goal has come.
 pub(super) enum Reached {
-    /// There.
-    Done,
+    /// There, with these outputs.
+    Done(OutputMap),
     /// Not yet; come back after this long.
     Wait(Duration),
     /// It cannot be reached: a sentence and the class of the fault.
@@ -48,7 +51,10 @@ pub(super) enum Reached {
 
 /// Takes a turn. Answers when the next one is due; `None`: when something happens, or never.
 pub(super) async fn run(engine: &Engine, claim: &Claim, guard: &Guard) -> Result<Option<Duration>, Broken> {
-    let Some(subject) = Subject::load(engine, claim).await? else { return Ok(None) };
+    let Some(subject) = Subject::load(engine, claim).await? else {
+        store::owner::rest(engine.pool(), claim).await?;
+        return Ok(None);
+    };
     let fence = Fence { owner: claim.owner, epoch: claim.epoch, operation: subject.operation.id };
     let mut turn = Turn { engine, guard, fence, subject, began: Instant::now() };
     // A turn passes a few phases at most; each sets the next one in the row and in memory.
@@ -71,6 +77,7 @@ pub(super) async fn run(engine: &Engine, claim: &Claim, guard: &Guard) -> Result
             Next::Wait(after) => return Ok(Some(after)),
             Next::Ended => {
                 engine.0.parts.wake.finished(turn.fence.operation);
+                bindings::tell_instance(&turn).await;
                 return Ok(None);
             }
         }
@@ -101,12 +108,13 @@ impl Turn<'_> {
 
     async fn make(&mut self) -> Result<Next, Broken> {
         let blueprint = self.subject.blueprint(self.engine, true).await?;
-        match self.work(Some(&blueprint), Way::Forward).await? {
+        let is_refresh = self.subject.operation.kind == OperationKind::Refresh;
+        // An instance that an update left half-way is brought back however long it takes.
+        let way = if is_refresh && self.subject.binding.is_none() { Way::Cleanup } else { Way::Forward };
+        match self.work(Some(&blueprint), way).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
-            Reached::Done => ends::made(self, &blueprint).await,
-            Reached::Hopeless(..) if self.subject.operation.kind == OperationKind::Refresh => {
-                ends::refresh_failed(self).await
-            }
+            Reached::Done(outputs) => ends::made(self, &blueprint, &outputs).await,
+            Reached::Hopeless(why, _) if is_refresh => ends::refresh_failed(self, why).await,
             Reached::Hopeless(why, class) => {
                 let step = Step::new("undo", format!("{why} Undoing what was done."));
                 let because = Some((why.as_str(), class));
@@ -122,7 +130,7 @@ impl Turn<'_> {
     async fn undo_making(&mut self) -> Result<Next, Broken> {
         match self.work(None, Way::Back).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
-            Reached::Done => ends::undone(self, None).await,
+            Reached::Done(_) => ends::undone(self, None).await,
             Reached::Hopeless(why, _) => ends::undone(self, Some(why)).await,
         }
     }
@@ -131,7 +139,7 @@ impl Turn<'_> {
         let blueprint = self.subject.blueprint(self.engine, false).await?;
         match self.work(Some(&blueprint), Way::Back).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
-            Reached::Done => ends::undone(self, None).await,
+            Reached::Done(_) => ends::undone(self, None).await,
             Reached::Hopeless(why, _) => ends::undone(self, Some(why)).await,
         }
     }
@@ -140,8 +148,23 @@ impl Turn<'_> {
         let way = if self.subject.operation.kind == OperationKind::Cleanup { Way::Cleanup } else { Way::Back };
         match self.work(None, way).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
-            Reached::Done => ends::unmade(self).await,
+            Reached::Done(_) => ends::unmade(self).await,
             Reached::Hopeless(why, _) => ends::unmake_failed(self, why).await,
+        }
+    }
+
+    /// Whether the lease still covers a call. If not, another turn is due, with a lease of its own.
+    pub fn may_call(&self) -> bool {
+        self.guard.outlasts(self.engine.0.parts.settings.call_timeout)
+    }
+
+    /// Where a fault of that resource finds us.
+    pub fn moment(&self, way: Way, row: &Resource) -> Moment {
+        Moment {
+            way,
+            attempts: u32::try_from(row.attempts).unwrap_or_default(),
+            expired: self.subject.operation.expired,
+            unit: self.engine.0.parts.settings.backoff,
         }
     }
 
@@ -162,13 +185,16 @@ impl Turn<'_> {
             let outputs = self.outputs(&rows).await?;
             let next = self.decide(blueprint, &rows, &outputs, &busy)?;
             if next.done && hopeless.is_none() {
-                return Ok(Reached::Done);
+                return Ok(Reached::Done(outputs));
             }
             let expired = way == Way::Forward && self.subject.operation.expired;
             if expired && hopeless.is_none() {
                 hopeless = Some(ends::too_late(&self.subject, &rows));
             }
-            if hopeless.is_none() && self.guard.is_live() && !self.engine.is_stopping() {
+            let goes_on = self.may_call() && self.began.elapsed() < LONG_TURN && !self.engine.is_stopping();
+            let may_begin = hopeless.is_none() && goes_on;
+            let left_undone = !may_begin && !next.now.is_empty();
+            if may_begin {
                 for action in next.now {
                     if running.len() == WIDTH {
                         break;
@@ -187,13 +213,16 @@ impl Turn<'_> {
                 if let Some((why, class)) = hopeless {
                     return Ok(Reached::Hopeless(why, class));
                 }
+                if left_undone {
+                    return Ok(Reached::Wait(Duration::ZERO));
+                }
                 match next.wait {
-                    Some(wait) if wait <= SHORT_WAIT && self.guard.is_live() && !self.engine.is_stopping() => {
+                    Some(wait) if wait <= SHORT_WAIT && goes_on => {
                         tokio::time::sleep(wait).await;
                         continue;
                     }
                     Some(wait) => return Ok(Reached::Wait(wait)),
-                    None if self.guard.is_live() && !self.engine.is_stopping() => {
+                    None if goes_on => {
                         return Err(Broken::new("nothing to do, nothing to wait for, and not done"));
                     }
                     None => return Ok(Reached::Wait(Duration::ZERO)),
@@ -216,10 +245,16 @@ impl Turn<'_> {
         }
     }
 
-    /// Commits rows for what the blueprint has and the owner lacks. Answers whether there were any.
+    /// Commits rows for what the blueprint has and the owner lacks, and what it says otherwise of rows that are there (an
+    /// update may change whether a thing is to be retained). Answers whether there was anything.
     async fn plan_missing(&self, blueprint: &Blueprint, rows: &[Resource]) -> Result<bool, Broken> {
-        let missing = |key: &str| !rows.iter().any(|row| row.key == key);
-        if !blueprint.specs.iter().any(|spec| missing(&spec.key)) {
+        let is_planned = |spec: &Spec| {
+            rows.iter().any(|row| {
+                row.key == spec.key
+                    && (&row.depends_on, &row.serial, row.retain) == (&spec.depends_on, &spec.serial, spec.retain)
+            })
+        };
+        if blueprint.specs.iter().all(is_planned) {
             return Ok(false);
         }
         let new: Vec<NewResource> = blueprint
@@ -261,8 +296,9 @@ impl Turn<'_> {
         let seen: Vec<plan::Row> = rows.iter().map(planned).collect();
         let kind = self.subject.operation.kind;
         let Some(blueprint) = blueprint else {
-            let retain =
-                kind == OperationKind::Deprovision || kind == OperationKind::Cleanup && self.subject.instance.was_ready;
+            // What stays is what somebody could use: a provision that was stopped is undone whole.
+            let removes = matches!(kind, OperationKind::Deprovision | OperationKind::Cleanup);
+            let retain = removes && self.subject.instance.was_ready;
             return Ok(plan::next(&seen, &Goal::Nothing { retain }, busy));
         };
         let wanted: Vec<Wanted> = blueprint

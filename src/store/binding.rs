@@ -85,6 +85,25 @@ pub async fn by_uid(db: impl PgExecutor<'_>, uid: Uid) -> Result<Option<Binding>
     Ok(select!("WHERE b.uid = $1", uid.uuid()).fetch_optional(db).await?)
 }
 
+/// Locks the row before its owner, as requests do; its state.
+pub(super) async fn lock_row(db: &mut PgConnection, uid: Uid) -> Result<State> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT state AS "state: State" FROM binding WHERE uid = $1 FOR NO KEY UPDATE"#,
+        uid.uuid()
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Locks the bindings of a locked instance that are in force.
+pub(super) async fn lock_ready(db: &mut PgConnection, instance: Uid) -> Result<Vec<Uid>> {
+    let bindings = sqlx::query_scalar!(
+        "SELECT uid FROM binding WHERE instance = $1 AND state = 'ready' ORDER BY uid FOR NO KEY UPDATE",
+        instance.uuid(),
+    );
+    Ok(bindings.fetch_all(db).await?.into_iter().map(Uid::from).collect())
+}
+
 /// All bindings of an instance that are not gone.
 pub async fn of_instance(db: impl PgExecutor<'_>, instance: Uid) -> Result<Vec<Binding>> {
     Ok(select!("WHERE b.instance = $1 AND b.state <> 'deleted' ORDER BY b.created_at", instance.uuid())

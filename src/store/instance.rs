@@ -180,37 +180,95 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Instance, target: &str, opera
 
 /// Sets the state of a locked instance.
 pub async fn set_state(db: impl PgExecutor<'_>, uid: Uid, state: State) -> Result<()> {
+    become_state(db, uid, state, None).await
+}
+
+/// The same, with what a fetch shows from now on; `None`: as before.
+pub(super) async fn become_state(db: impl PgExecutor<'_>, uid: Uid, state: State, shown: Option<&Value>) -> Result<()> {
     sqlx::query!(
         "UPDATE instance SET state = $2, updated_at = now(),
                 ready_at = CASE WHEN $2 = 'ready' THEN COALESCE(ready_at, now()) ELSE ready_at END,
-                deleted_at = CASE WHEN $2 = 'deleted' THEN now() ELSE deleted_at END WHERE uid = $1",
+                deleted_at = CASE WHEN $2 = 'deleted' THEN now() ELSE deleted_at END,
+                shown = COALESCE($3, shown) WHERE uid = $1",
         uid.uuid(),
         state.as_str(),
+        shown,
     )
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Stores a context that was sent without any other change.
-pub async fn set_context(db: impl PgExecutor<'_>, uid: Uid, context: &Value) -> Result<()> {
-    sqlx::query!("UPDATE instance SET context = $2, updated_at = now() WHERE uid = $1", uid.uuid(), context)
-        .execute(db)
-        .await?;
+/// Locks the row before its owner, as requests do.
+pub(super) async fn lock_row(db: &mut PgConnection, uid: Uid) -> Result<()> {
+    sqlx::query!("SELECT uid FROM instance WHERE uid = $1 FOR NO KEY UPDATE", uid.uuid()).fetch_optional(db).await?;
     Ok(())
 }
 
+/// Stores a context that was sent without any other change, and what a fetch shows with it.
+pub async fn set_context(db: impl PgExecutor<'_>, uid: Uid, context: &Value, shown: &Value) -> Result<()> {
+    let uid = uid.uuid();
+    sqlx::query!(
+        "UPDATE instance SET context = $2, shown = $3, updated_at = now() WHERE uid = $1",
+        uid,
+        context,
+        shown
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What a fetch needs of an instance.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// See [`Instance`].
+    pub uid: Uid,
+    /// See [`Instance`].
+    pub service_id: ServiceId,
+    /// See [`Instance`].
+    pub plan_id: PlanId,
+    /// See [`Instance`].
+    pub revision: String,
+    /// See [`Instance`].
+    pub parameters: Sealed,
+    /// See [`Instance`].
+    pub maintenance_version: Option<String>,
+    /// The rest of the answer, as it was evaluated at the instance's last change.
+    pub shown: Value,
+}
+
+/// The ready instance that carries this id.
+pub async fn fetch(db: impl PgExecutor<'_>, platform: &PlatformName, id: &InstanceId) -> Result<Option<Fetched>> {
+    Ok(sqlx::query_as!(
+        Fetched,
+        r#"SELECT uid, service_id, plan_id, revision, parameters AS "parameters: Sealed", maintenance_version, shown
+           FROM instance WHERE platform = $1 AND id = $2 AND state = 'ready'"#,
+        platform.as_str(),
+        id.as_str(),
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
 /// Ends an update: what the operation aimed at becomes the instance's own.
-pub(super) async fn become_updated(db: &mut PgConnection, fence: &Fence, sealed: Option<&Sealed>) -> Result<()> {
+pub(super) async fn become_updated(
+    db: &mut PgConnection,
+    fence: &Fence,
+    sealed: Option<&Sealed>,
+    shown: &Value,
+) -> Result<()> {
     sqlx::query!(
         "UPDATE instance SET plan_id = COALESCE(o.plan_id, instance.plan_id), plan = COALESCE(o.plan, instance.plan), revision = COALESCE(o.revision, instance.revision),
                 parameters = COALESCE($3, instance.parameters), context = COALESCE(o.context, instance.context),
                 maintenance_version = CASE WHEN o.revision IS NULL THEN instance.maintenance_version
-                                           ELSE o.maintenance_version END, updated_at = now()
+                                           ELSE o.maintenance_version END,
+                shown = $4, updated_at = now()
          FROM operation o WHERE instance.uid = $1 AND o.id = $2",
         fence.owner.uuid(),
         fence.operation.uuid(),
         sealed.map(Sealed::as_bytes),
+        shown,
     )
     .execute(db)
     .await?;

@@ -10,22 +10,27 @@ pub mod event;
 mod fence;
 pub mod instance;
 pub mod operation;
+pub mod operator;
 pub mod owner;
 pub mod place;
+pub mod poll;
 pub mod replica;
+pub mod reseal;
 pub mod resource;
 pub mod revision;
 pub mod ring_key;
 mod schema;
 mod sealed;
+mod singles;
 mod state;
 mod wake;
 
 pub use fence::{Fence, Step};
 pub use schema::{Limits, connect, migrate, pending_migrations};
+pub use singles::Singles;
 pub use sqlx::{PgConnection, PgPool};
 pub use state::{Lane, OperationKind, OperationState, OwnerKind, Phase, ResourceState, State};
-pub use wake::Wake;
+pub use wake::{Wake, ring};
 
 /// How a statement fails.
 #[derive(Debug, thiserror::Error)]

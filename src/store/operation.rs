@@ -6,8 +6,8 @@ use serde_json::Value;
 use sqlx::{Acquire, PgConnection, PgExecutor};
 
 use super::owner::interval;
-use super::{Error, Fence, Lane, OperationKind, OperationState, Phase, Result, State, Step, instance};
-use crate::osb::{BindingId, InstanceId, OperationId, PlatformName, Uid};
+use super::{Error, Fence, Lane, OperationKind, OperationState, Phase, Result, State, Step, binding, instance};
+use crate::osb::{OperationId, Uid};
 use crate::vault::Sealed;
 
 /// An operation about to be accepted.
@@ -109,7 +109,8 @@ pub async fn by_id(db: impl PgExecutor<'_>, id: OperationId) -> Result<Option<Op
 }
 
 /// Accepts an operation on an owner whose row (instance or binding) the transaction has locked: writes it with its first
-/// event, raises the epoch so that no earlier turn can write any more, and makes the owner due.
+/// event, raises the epoch so that no earlier turn can write any more, and makes the owner due. What an earlier operation
+/// failed at is tried again at once: whoever asks again has perhaps just repaired it.
 pub async fn accept(
     db: impl PgExecutor<'_>,
     owner: Uid,
@@ -119,7 +120,9 @@ pub async fn accept(
     change: &Change,
 ) -> Result<()> {
     sqlx::query!(
-        "WITH o AS (UPDATE owner SET epoch = epoch + 1, lane = $2, run_at = now() WHERE uid = $1 RETURNING platform),
+        "WITH o AS (UPDATE owner SET epoch = epoch + 1, lane = $2, run_at = now() WHERE uid = $1 RETURNING uid, platform),
+              again AS (UPDATE resource SET run_at = now(), attempts = 0 FROM o
+                        WHERE resource.owner = o.uid AND resource.class IS NOT NULL),
               op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline, plan_id, revision, parameters,
                                             maintenance_version, context, plan)
                      VALUES ($3, $1, $4, $5, $6, now() + $7, $8, $9, $10, $11, $12, $13))
@@ -147,7 +150,9 @@ pub async fn accept(
 /// Ends the operation that runs for an owner because another takes its place in the same transaction.
 pub async fn supersede(db: impl PgExecutor<'_>, owner: Uid) -> Result<()> {
     sqlx::query!(
-        "UPDATE operation SET state = 'superseded', finished_at = now() WHERE owner = $1 AND state = 'in progress'",
+        "WITH o AS (SELECT uid FROM owner WHERE uid = $1 FOR NO KEY UPDATE)
+         UPDATE operation SET state = 'superseded', finished_at = now() FROM o
+         WHERE operation.owner = o.uid AND operation.state = 'in progress'",
         owner.uuid(),
     )
     .execute(db)
@@ -155,80 +160,16 @@ pub async fn supersede(db: impl PgExecutor<'_>, owner: Uid) -> Result<()> {
     Ok(())
 }
 
-/// What a poll reads.
-#[derive(Clone, Debug)]
-pub struct Polled {
-    /// The operation that answers.
-    pub id: OperationId,
-    /// What it does.
-    pub kind: OperationKind,
-    /// How far it is.
-    pub state: OperationState,
-    /// In words.
-    pub description: String,
-    /// Seconds.
-    pub retry_after: i32,
-    /// See OSB's `instance_usable`.
-    pub instance_usable: Option<bool>,
-    /// See OSB's `update_repeatable`.
-    pub update_repeatable: Option<bool>,
-    /// The operation that the platform named was stopped by this one.
-    pub named_superseded: bool,
-}
-
-/// The operation a platform asks about: the one it names if that still counts (also when the id is in use again), else the
-/// newest of the instance.
-pub async fn poll_instance(
-    db: impl PgExecutor<'_>,
-    platform: &PlatformName,
-    id: &InstanceId,
-    named: Option<OperationId>,
-) -> Result<Option<Polled>> {
-    Ok(sqlx::query_as!(
-        Polled,
-        r#"SELECT o.id, o.kind AS "kind: OperationKind", o.state AS "state: OperationState", o.description, o.retry_after,
-                  o.instance_usable, o.update_repeatable,
-                  EXISTS (SELECT FROM operation s WHERE s.id = $3 AND s.owner = o.owner AND s.state = 'superseded')
-                  AS "named_superseded!"
-           FROM instance i JOIN operation o ON o.owner = i.uid
-           WHERE i.platform = $1 AND i.id = $2 AND o.kind NOT IN ('refresh', 'cleanup')
-           ORDER BY COALESCE(o.id = $3 AND o.state <> 'superseded', false) DESC, (i.state = 'deleted'), i.deleted_at DESC,
-                    o.created_at DESC
-           LIMIT 1"#,
-        platform.as_str(),
-        id.as_str(),
-        named.map(OperationId::uuid),
+/// The same operation was asked for again: what failed is tried again now instead of when its back-off ends.
+pub async fn hurry(db: impl PgExecutor<'_>, owner: Uid) -> Result<()> {
+    sqlx::query!(
+        "WITH o AS (UPDATE owner SET run_at = now() WHERE uid = $1 AND run_at IS NOT NULL RETURNING uid)
+         UPDATE resource SET run_at = now() FROM o WHERE resource.owner = o.uid AND resource.class IS NOT NULL",
+        owner.uuid(),
     )
-    .fetch_optional(db)
-    .await?)
-}
-
-/// The same for a binding.
-pub async fn poll_binding(
-    db: impl PgExecutor<'_>,
-    platform: &PlatformName,
-    instance: &InstanceId,
-    id: &BindingId,
-    named: Option<OperationId>,
-) -> Result<Option<Polled>> {
-    Ok(sqlx::query_as!(
-        Polled,
-        r#"SELECT o.id, o.kind AS "kind: OperationKind", o.state AS "state: OperationState", o.description, o.retry_after,
-                  o.instance_usable, o.update_repeatable,
-                  EXISTS (SELECT FROM operation s WHERE s.id = $4 AND s.owner = o.owner AND s.state = 'superseded')
-                  AS "named_superseded!"
-           FROM instance i JOIN binding b ON b.instance = i.uid JOIN operation o ON o.owner = b.uid
-           WHERE i.platform = $1 AND i.id = $2 AND b.id = $3 AND o.kind NOT IN ('refresh', 'cleanup')
-           ORDER BY COALESCE(o.id = $4 AND o.state <> 'superseded', false) DESC, (i.state = 'deleted'), i.deleted_at DESC,
-                    (b.state = 'deleted'), b.deleted_at DESC, o.created_at DESC
-           LIMIT 1"#,
-        platform.as_str(),
-        instance.as_str(),
-        id.as_str(),
-        named.map(OperationId::uuid),
-    )
-    .fetch_optional(db)
-    .await?)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Enters a phase; `because` says why, when it is the undo: a sentence and the class of the fault.
@@ -264,24 +205,68 @@ pub async fn enter(
 }
 
 /// What an update aimed at becomes the instance's own, and the operation goes on to the bindings in `refresh`: each gets an
-/// operation that ensures its resources again. `parameters` are the operation's, sealed for the instance's row.
+/// operation that ensures its resources again, in place of one from an earlier update that has not ended yet. `parameters`
+/// are the operation's, sealed for the instance's row; `shown` is what a fetch shows from now on. Answers how many bindings
+/// follow.
 pub async fn become_updated(
     db: &mut PgConnection,
     fence: &Fence,
     step: &Step,
     parameters: Option<&Sealed>,
-    refresh: &[(Uid, NewOperation<'_>)],
     revision: &str,
-) -> Result<()> {
+    shown: &Value,
+    refresh: impl Fn() -> NewOperation<'static>,
+) -> Result<usize> {
     let mut transaction = db.begin().await?;
+    instance::lock_row(&mut transaction, fence.owner).await?;
+    // Those that are being unbound at this moment wait for our lock or have left the list.
+    let bindings = binding::lock_ready(&mut transaction, fence.owner).await?;
     enter(&mut *transaction, fence, step, Phase::Bindings, None).await?;
-    instance::become_updated(&mut transaction, fence, parameters).await?;
-    for (binding, operation) in refresh {
+    instance::become_updated(&mut transaction, fence, parameters, shown).await?;
+    for uid in &bindings {
         let change = Change { revision: Some(revision.to_owned()), ..Change::default() };
-        accept(&mut *transaction, *binding, OperationKind::Refresh, Lane::Async, operation, &change).await?;
+        supersede(&mut *transaction, *uid).await?;
+        accept(&mut *transaction, *uid, OperationKind::Refresh, Lane::Async, &refresh(), &change).await?;
     }
     transaction.commit().await?;
-    Ok(())
+    Ok(bindings.len())
+}
+
+/// Begins to unbind a binding because its instance goes, unless that is under way or done. Answers whether it began.
+pub async fn unbind_with_instance(
+    db: &mut PgConnection,
+    fence: &Fence,
+    binding: Uid,
+    new: &NewOperation<'_>,
+) -> Result<bool> {
+    let mut transaction = db.begin().await?;
+    let bound = binding::lock_row(&mut transaction, binding).await?;
+    super::owner::stands(&mut transaction, fence).await?;
+    let live = live(&mut *transaction, binding).await?;
+    let leaving = live.is_some_and(|live| matches!(live.kind, OperationKind::Unbind | OperationKind::Cleanup));
+    if leaving || bound == State::Deleted {
+        return Ok(false);
+    }
+    supersede(&mut *transaction, binding).await?;
+    binding::set_state(&mut *transaction, binding, State::Deleting).await?;
+    accept(&mut *transaction, binding, OperationKind::Unbind, Lane::Async, new, &Change::default()).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// The ids of an instance's bindings whose newest refresh, begun since that operation, has failed.
+pub async fn failed_refreshes(db: impl PgExecutor<'_>, instance: Uid, since: OperationId) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT b.id FROM binding b JOIN LATERAL (
+           SELECT o.state FROM operation o
+           WHERE o.owner = b.uid AND o.kind = 'refresh' AND o.created_at >= (SELECT created_at FROM operation WHERE id = $2)
+           ORDER BY o.created_at DESC LIMIT 1) newest ON newest.state = 'failed'
+         WHERE b.instance = $1 AND b.state = 'ready' ORDER BY b.id",
+        instance.uuid(),
+        since.uuid(),
+    )
+    .fetch_all(db)
+    .await?)
 }
 
 /// How an operation ends.
@@ -297,11 +282,14 @@ pub struct End<'a> {
     pub update_repeatable: Option<bool>,
     /// The owner is a binding and this is what its platform gets.
     pub answer: Option<&'a Sealed>,
+    /// The owner is an instance and this is what a fetch shows of it from now on; `None`: as before.
+    pub shown: Option<Value>,
     /// Goes on with what is left, as an operation of its own: a cleanup, or a refresh of an instance.
     pub follow_up: Option<(OperationKind, NewOperation<'a>)>,
 }
 
-/// Ends an operation: its state, the owner's state, the event and the schedule in one transaction.
+/// Ends an operation: its state, the owner's state, the event and the schedule in one transaction. The lease is handed back
+/// with it, since nothing is left to do.
 pub async fn finish(
     db: &mut PgConnection,
     fence: &Fence,
@@ -310,8 +298,13 @@ pub async fn finish(
     end: &End<'_>,
 ) -> Result<()> {
     let mut transaction = db.begin().await?;
+    match kind {
+        super::OwnerKind::Instance => instance::lock_row(&mut transaction, fence.owner).await?,
+        super::OwnerKind::Binding => drop(binding::lock_row(&mut transaction, fence.owner).await?),
+    }
     let done = sqlx::query!(
-        "WITH fence AS (UPDATE owner SET run_at = NULL WHERE uid = $1 AND epoch = $2 RETURNING uid),
+        "WITH fence AS (UPDATE owner SET run_at = NULL, lease_id = NULL, lease_until = NULL
+                        WHERE uid = $1 AND epoch = $2 RETURNING uid),
               logged AS (INSERT INTO event (owner, operation, actor, what, message, detail)
                          SELECT uid, $3, 'engine', $4, $5, $6 FROM fence)
          UPDATE operation SET state = $7, description = $5, finished_at = now(), instance_usable = $8, update_repeatable = $9
@@ -333,13 +326,11 @@ pub async fn finish(
     }
     match kind {
         super::OwnerKind::Instance => {
-            instance::set_state(&mut *transaction, fence.owner, end.becomes).await?;
+            instance::become_state(&mut *transaction, fence.owner, end.becomes, end.shown.as_ref()).await?;
         }
         super::OwnerKind::Binding => {
             sqlx::query!(
-                "WITH parent AS (UPDATE owner SET run_at = now() FROM binding
-                                 WHERE binding.uid = $1 AND owner.uid = binding.instance AND owner.run_at IS NOT NULL)
-                 UPDATE binding SET state = $2, answer = CASE WHEN $2 = 'deleted' THEN NULL ELSE COALESCE($3, answer) END,
+                "UPDATE binding SET state = $2, answer = CASE WHEN $2 = 'deleted' THEN NULL ELSE COALESCE($3, answer) END,
                         revision = COALESCE((SELECT revision FROM operation WHERE id = $4), revision),
                         deleted_at = CASE WHEN $2 = 'deleted' THEN now() END WHERE uid = $1",
                 fence.owner.uuid(),
@@ -362,7 +353,7 @@ pub async fn finish(
 pub async fn backlog(db: impl PgExecutor<'_>) -> Result<(i64, f64)> {
     let row = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM operation WHERE state = 'in progress') AS "running!",
-                  COALESCE(EXTRACT(EPOCH FROM now() - (SELECT min(run_at) FROM owner WHERE lease_id IS NULL)), 0)::double precision
+                  COALESCE(EXTRACT(EPOCH FROM now() - (SELECT min(run_at) FROM owner WHERE run_at IS NOT NULL AND lease_id IS NULL)), 0)::double precision
                   AS "oldest!""#
     )
     .fetch_one(db)

@@ -193,7 +193,7 @@ pub async fn waiting(
     )
 }
 
-/// The call failed and will be made again after a while.
+/// The call failed and will be made again after a while. A thing that is gone has no handle any more.
 pub async fn failed(
     db: impl PgExecutor<'_>,
     fence: &Fence,
@@ -207,7 +207,8 @@ pub async fn failed(
         db,
         fence,
         step,
-        "UPDATE resource SET handle = COALESCE($11, handle), run_at = now() + $13::interval, attempts = attempts + 1, class = $12,
+        "UPDATE resource SET handle = CASE WHEN $12 = 'gone' THEN $11 ELSE COALESCE($11, handle) END,
+                run_at = now() + $13::interval, attempts = attempts + 1, class = $12,
                 message = $3, detail = $8
          FROM fence WHERE resource.uid = $10 AND resource.owner = fence.uid",
         resource.uuid(),

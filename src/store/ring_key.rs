@@ -86,3 +86,51 @@ pub async fn rewrap(db: impl PgExecutor<'_>, key: &RingKey) -> Result<()> {
         .await?;
     Ok(())
 }
+
+/// Keeps every other writer of the ring out until the transaction ends. Readers go on.
+pub async fn lock(db: &mut sqlx::PgConnection) -> Result<()> {
+    sqlx::query("LOCK TABLE ring_key IN SHARE ROW EXCLUSIVE MODE").execute(db).await?;
+    Ok(())
+}
+
+/// Why a ring key cannot be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// There is no such key.
+    Unknown,
+    /// It is not retired: values are or will be sealed under it.
+    NotRetired,
+    /// So many replicas have not taken its successor into use yet.
+    SealedUnder(i64),
+    /// So many values are sealed under it.
+    Holds(i64),
+}
+
+/// Deletes a retired key that holds nothing.
+pub async fn forget(db: &mut sqlx::PgConnection, key: Uid) -> Result<std::result::Result<(), Kept>> {
+    use sqlx::Acquire;
+    let mut transaction = db.begin().await?;
+    lock(&mut transaction).await?;
+    let state = sqlx::query_scalar!("SELECT state FROM ring_key WHERE id = $1", key.uuid())
+        .fetch_optional(&mut *transaction)
+        .await?;
+    match state.as_deref() {
+        None => return Ok(Err(Kept::Unknown)),
+        Some("retired") => {}
+        Some(_) => return Ok(Err(Kept::NotRetired)),
+    }
+    // Before the values are counted: whoever stops sealing under it later has committed what it sealed before.
+    let replicas = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM replica WHERE seals_with = $1"#, key.uuid())
+        .fetch_one(&mut *transaction)
+        .await?;
+    if replicas > 0 {
+        return Ok(Err(Kept::SealedUnder(replicas)));
+    }
+    let values = super::reseal::count(&mut transaction, key).await?;
+    if values > 0 {
+        return Ok(Err(Kept::Holds(values)));
+    }
+    sqlx::query!("DELETE FROM ring_key WHERE id = $1", key.uuid()).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(Ok(()))
+}

@@ -34,12 +34,13 @@ rules:
 """
 
 
-def build(world, release=False):
-    """The program's path. CHANDLERY_BIN names one that is already built; else cargo builds it (nothing to do if fresh)."""
-    if given("CHANDLERY_BIN"):
-        return Path(given("CHANDLERY_BIN")).absolute()
+def build(world, release=False, what=("--bin", "chandlery"), named="CHANDLERY_BIN"):
+    """The program's path. The variable `named` names one that is already built; else cargo builds it (nothing to do if
+    fresh)."""
+    if given(named):
+        return Path(given(named)).absolute()
     need_compiler()
-    command = ["cargo", "build", "--locked", "--bin", "chandlery", "--message-format", "json-render-diagnostics"]
+    command = ["cargo", "build", "--locked", *what, "--message-format", "json-render-diagnostics"]
     # A DATABASE_URL of the environment is for the program, not for the macros that check its SQL.
     environment = os.environ | {"SQLX_OFFLINE": "true"}
     status, said = world.run("cargo", command + ["--release"] * release, cwd=ROOT, env=environment, stdout=subprocess.PIPE)

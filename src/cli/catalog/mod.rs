@@ -4,6 +4,7 @@
 
 mod docs;
 mod new;
+mod run;
 mod show;
 
 use std::io::{self, Write};
@@ -15,6 +16,7 @@ use crate::driver::Registry;
 
 pub use docs::docs;
 pub use new::new;
+pub use run::{Verb, run};
 pub use show::show;
 
 /// Checks every offering of a directory, alone, against each other and against what was released. `true`: all is well.

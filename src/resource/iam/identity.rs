@@ -172,7 +172,9 @@ impl Driver for IdentityDriver {
         Ok(Deletion::Gone)
     }
 
-    /// Users only: which roles of callers carry a policy of ours, their bindings say.
+    /// Users only: which roles of callers carry a policy of ours, their bindings say. To find such a policy without its binding
+    /// would take iam:GetAccountAuthorizationDetails or a call for every role of the account: more than the broker should
+    /// be allowed to see.
     async fn inventory(&self, cx: &Context, prefix: &str) -> Result<Vec<Found>, Fault> {
         let session = self.sessions.of(&cx.target).await?;
         let iam = session.iam();
@@ -194,6 +196,10 @@ impl Driver for IdentityDriver {
         }
         Ok(found)
     }
+
+    fn is_listed(&self, known: Option<&Handle>) -> bool {
+        known.is_none_or(|handle| handle.0["role_arn"].is_null())
+    }
 }
 
 /// One identity and what is wanted of it.
@@ -209,6 +215,11 @@ struct Identity<'a> {
 impl Identity<'_> {
     fn name(&self) -> &str {
         &self.cx.name
+    }
+
+    /// The boundary of the user: the offering's own, or else the target's, so that no offering can forget it.
+    fn boundary(&self) -> Option<&str> {
+        self.desired.permissions_boundary.as_deref().or(self.cx.target.permissions_boundary.as_deref())
     }
 
     fn outputs(&self) -> Outputs {

@@ -1,8 +1,8 @@
 //! The whole broker in this process: real PostgreSQL, the real router on a port of its own, the engine, a fresh account of
 //! the AWS stand-in. Several replicas can share a database.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ::http::Method;
@@ -93,9 +93,17 @@ pub fn engine_settings() -> engine::Settings {
         workers: 32,
         sync_workers: 8,
         per_target: 16,
+        backoff: Duration::from_millis(20),
         name_prefix: "chandlery".to_owned(),
         tombstones: Duration::from_secs(7 * 24 * 3600),
     }
+}
+
+/// Compiling the repository's own catalog takes a while, and hundreds of brokers of the crash test serve it.
+fn load(directory: &Path, registry: &Registry) -> Catalog {
+    static OWN: OnceLock<Catalog> = OnceLock::new();
+    let load = || Catalog::load(directory, registry).unwrap_or_else(|problems| panic!("{problems}"));
+    if directory == Options::default().catalog { OWN.get_or_init(load).clone() } else { load() }
 }
 
 /// A replica's engine: stopped in good order, or killed.
@@ -106,15 +114,21 @@ pub struct Replica {
 
 impl Replica {
     /// Hands its leases back and ends.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        (&mut self.task).await.unwrap();
     }
 
     /// Drops everything it is doing where it stands, as `kill -9` would. Its leases stay.
-    pub async fn kill(self) {
+    pub async fn kill(mut self) {
         self.task.abort();
-        let _ = self.task.await;
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -150,16 +164,23 @@ impl TestApp {
         .await
     }
 
+    /// Under a master key that the test knows, as the content of its file.
+    pub async fn sealed_by(pool: PgPool, master: &str) -> Self {
+        let master = Arc::new(FileMasterKey::from_base64(master).unwrap());
+        Self::at(pool, Aws::fresh(), master, Options::default()).await
+    }
+
     /// Another replica: same database, account and master key, everything else its own.
     pub async fn join(&self, options: Options) -> Self {
         Self::at(self.pool.clone(), self.aws.clone(), Arc::clone(&self.master), options).await
     }
 
-    async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
-        let sessions = aws.sessions_seen_by(options.calls.clone()).await;
+    /// On that database and account, under that master key.
+    pub async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
+        let sessions = aws.sessions_of(&options.settings, options.calls.clone()).await;
         let registry = chandlery::cli::registry(&sessions);
         let policy = policy_of(&aws, &options.policy);
-        let catalog = Catalog::load(&options.catalog, &registry).unwrap_or_else(|problems| panic!("{problems}"));
+        let catalog = load(&options.catalog, &registry);
         let vault = chandlery::cli::vault(&pool, master.as_ref()).await.unwrap();
         let (wake, replica) = (Wake::default(), Uid::random().uuid());
         let shelf = Shelf::new(registry.clone(), Catalog::new(Vec::new()));
@@ -189,6 +210,7 @@ impl TestApp {
             Arc::new(|_: &str, _: &Method, _, _| {}),
         );
         tokio::spawn(server.run(http::router(app), stop.clone()));
+        let client = aws.http.clone();
         let mut app = Self {
             aws,
             pool,
@@ -202,7 +224,7 @@ impl TestApp {
             metrics,
             replica: None,
             replica_id: replica,
-            client: reqwest::Client::new(),
+            client,
             stop,
         };
         if options.engine {
@@ -364,9 +386,6 @@ fn policy_of(aws: &Aws, text: &str) -> Policy {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
-        if let Some(replica) = &self.replica {
-            replica.task.abort();
-        }
     }
 }
 

@@ -3,5 +3,6 @@
 pub mod app;
 pub mod aws;
 pub mod parcels;
+pub mod process;
 pub mod reply;
 pub mod wire;

@@ -85,7 +85,7 @@ pub(super) fn schema() -> Value {
             },
             "permissions_boundary": {
                 "type": "string", "pattern": "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$",
-                "description": "Mode access-key: ARN of the managed policy that bounds the user's permissions."
+                "description": "Mode access-key: ARN of the managed policy that bounds the user's permissions; if absent, the target's boundary does."
             },
             "statements": {
                 "type": "array", "minItems": 1, "maxItems": 50,

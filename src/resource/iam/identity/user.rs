@@ -42,7 +42,7 @@ impl Identity<'_> {
             return Ok(false);
         }
         let call = self.iam.create_user().user_name(self.name()).path(IAM_PATH).set_tags(Some(tags(&self.cx.tags)?));
-        let call = call.set_permissions_boundary(self.desired.permissions_boundary.clone());
+        let call = call.set_permissions_boundary(self.boundary().map(str::to_owned));
         match call.send().await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
@@ -71,8 +71,8 @@ impl Identity<'_> {
             let call = self.iam.tag_user().user_name(self.name()).set_tags(Some(tags(&self.cx.tags)?));
             call.send().await.or_fault("iam:TagUser")?;
         }
-        match (&self.desired.permissions_boundary, boundary) {
-            (Some(wanted), held) if held.as_ref() != Some(wanted) => {
+        match (self.boundary(), boundary) {
+            (Some(wanted), held) if held.as_deref() != Some(wanted) => {
                 let call = self.iam.put_user_permissions_boundary().user_name(self.name());
                 call.permissions_boundary(wanted).send().await.or_fault("iam:PutUserPermissionsBoundary")?;
             }

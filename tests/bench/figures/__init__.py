@@ -1,0 +1,1 @@
+"""One file per group of figures: `measure(house, options)` gives what is printed and written."""
