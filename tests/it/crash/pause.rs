@@ -64,7 +64,7 @@ async fn overtaken(world: &World) {
     let held = "SELECT uid::text, epoch FROM owner WHERE lease_id IS NOT NULL";
     let (owner, epoch): (String, i64) = sqlx::query_as(held).fetch_one(&pool).await.unwrap();
     world.second(unrenewed()).await;
-    for _ in 0..300 {
+    for _ in 0..800 {
         let state =
             "SELECT epoch > $2 AND NOT EXISTS (SELECT FROM operation WHERE owner = uid AND state = 'in progress')
                      FROM owner WHERE uid = $1::uuid";

@@ -49,7 +49,9 @@ async fn a_delete_at_any_point_undoes_what_runs() {
             false => walk.ids.provision(case.create.clone()),
         };
         walk.order(&Method::PUT, &path, "", Some(&body)).await;
-        world.points.hit().await;
+        world.points.request("PUT");
+        // Points shift a little from run to run; past the last one there is nothing to stop.
+        let _ = tokio::time::timeout(Duration::from_secs(15), world.points.hit()).await;
         if elsewhere {
             world.second(options()).await;
         }
