@@ -6,6 +6,8 @@ export SQLX_OFFLINE ?= true
 WORLD := python3 tests/world --with-parent
 PHASE := $(WORLD) phase
 SUITE := $(WORLD) test -- cargo test --locked --quiet
+# Crash tests that run in `make test-full` only, until they have been proved steady on a machine without other load.
+SETTLING := crash::database crash::faults crash::handover crash::kill crash::pause crash::process crash::supersede
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -27,7 +29,7 @@ run: setup  ## a broker on your own DATABASE_URL and AWS account
 	@$(WORLD) run
 
 test: checks  ## everything that must pass before a change lands (a sample of the crash test)
-	@$(PHASE) "tests" -- $(SUITE)
+	@$(PHASE) "tests" -- $(SUITE) -- $(addprefix --skip ,$(SETTLING))
 
 test-full: export CHANDLERY_TEST_FULL = 1
 test-full: checks  ## as test, with the crash test at every point of every offering
