@@ -85,8 +85,8 @@ impl Broker {
         }
         if let Some(existing) = &existing {
             match self.rebound(&mut transaction, &instance, existing, request).await? {
-                Rebound::Begun(begun) => return Ok(Some(begun)),
-                Rebound::Anew => {
+                Some(begun) => return Ok(Some(begun)),
+                None => {
                     store::binding::set_state(&mut *transaction, existing.uid, State::Deleted).await?;
                 }
             }
@@ -99,19 +99,19 @@ impl Broker {
         Ok(Some(Begun::Operation(operation)))
     }
 
-    /// What a bind whose id is in use leads to.
+    /// What a bind whose id is in use leads to; `None` if the one before failed and left nothing.
     async fn rebound(
         &self,
         db: &mut PgConnection,
         instance: &Instance,
         existing: &Binding,
         request: &BindRequest,
-    ) -> Result<Rebound, Error> {
+    ) -> Result<Option<Begun>, Error> {
         let live = store::operation::live(&mut *db, existing.uid).await?;
         match (existing.state, &live) {
             (State::Failed, None) => {
                 let left = store::resource::is_owed(&mut *db, existing.uid).await?;
-                return if left { Err(Error::ConcurrencyError) } else { Ok(Rebound::Anew) };
+                return if left { Err(Error::ConcurrencyError) } else { Ok(None) };
             }
             (State::Failed | State::Deleting, _) | (_, Some(Operation { phase: Phase::Undo, .. })) => {
                 return Err(Error::ConcurrencyError);
@@ -122,8 +122,8 @@ impl Broker {
             return Err(Error::conflict("A binding with this id exists, with other attributes."));
         }
         match live {
-            Some(Operation { kind: OperationKind::Bind, id, .. }) => Ok(Rebound::Begun(Begun::Operation(id))),
-            _ => Ok(Rebound::Begun(Begun::Answer(Outcome::Exists(self.answer(existing)?)))),
+            Some(Operation { kind: OperationKind::Bind, id, .. }) => Ok(Some(Begun::Operation(id))),
+            _ => Ok(Some(Begun::Answer(Outcome::Exists(self.answer(existing)?)))),
         }
     }
 
@@ -181,7 +181,8 @@ impl Broker {
             return Err(Error::Unprocessable {
                 code: Some("QuotaExceeded"),
                 sentence: format!(
-                    "The limit of {most} bindings of an instance is reached: unbind one that is not needed."
+                    "The limit of {most} binding{} of an instance is reached: unbind one that is not needed.",
+                    if most == 1 { "" } else { "s" }
                 ),
                 aftermath: Aftermath::Unsaid,
             });
@@ -270,11 +271,4 @@ enum Begun {
     Answer(Outcome<BindingResponse>),
     /// It is being made.
     Operation(OperationId),
-}
-
-/// What a bind whose id is in use leads to.
-enum Rebound {
-    Begun(Begun),
-    /// The one before failed and left nothing.
-    Anew,
 }

@@ -50,9 +50,9 @@ impl Broker {
         match revision.filter(visible) {
             Some(revision) => Ok(Ordered { revision, plan: plan.clone() }),
             None if known.as_ref().is_some_and(visible) => {
-                Err(Error::bad_request("plan_id names no plan of this service; see the catalog"))
+                Err(Error::bad_request("plan_id names no plan of this service; see the catalog."))
             }
-            None => Err(Error::bad_request("service_id names no service of this broker; see the catalog")),
+            None => Err(Error::bad_request("service_id names no service of this broker; see the catalog.")),
         }
     }
 

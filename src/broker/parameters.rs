@@ -27,13 +27,15 @@ pub(super) fn take_target(revision: &Revision, parameters: &mut Map<String, Valu
     match parameters.remove(TARGET) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(name)) => Ok(Some(name)),
-        Some(_) => Err(Error::bad_request("target must be a string: the name of a target")),
+        Some(_) => Err(Error::bad_request("target must be a string: the name of a target.")),
     }
 }
 
 /// All refusals in one sentence each.
 pub(super) fn refused(refusals: &[Refusal]) -> Error {
-    let sentences: Vec<&str> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
+    let mut sentences: Vec<&str> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
+    // A value of the wrong type is often outside an enumeration as well.
+    sentences.dedup();
     Error::bad_request(sentences.join(" "))
 }
 

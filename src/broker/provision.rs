@@ -9,7 +9,7 @@ use crate::catalog::identity::InstanceFacts;
 use crate::catalog::{Given, Names, Scope, Verb};
 use crate::osb::{
     Aftermath, Error, InstanceId, InstanceMetadata, OperationId, PlatformName, ProvisionRequest, ProvisionResponse,
-    Uid, is_same,
+    Uid, is_same, sentence,
 };
 use crate::policy::{Decision, Quota, Refusal};
 use crate::store::instance::{Counted, Instance};
@@ -150,7 +150,7 @@ impl Broker {
         order.chosen_target = given.target.as_deref();
         self.policy().decide(&order).map_err(|refusal| match refusal {
             Refusal::Denied(_) | Refusal::TargetNotAllowed { .. } => Error::bad_request(refusal.to_string()),
-            _ => Error::unprocessable(refusal.to_string()),
+            _ => Error::unprocessable(sentence(&refusal.to_string())),
         })
     }
 
@@ -240,7 +240,7 @@ impl Broker {
         for quota in quotas {
             let count = store::instance::count(&mut *db, platform, &counted(quota)).await?;
             if count >= i64::from(quota.max) {
-                let sentence = format!("{}.", quota.refusal());
+                let sentence = sentence(&quota.refusal());
                 return Err(Error::Unprocessable { code: Some("QuotaExceeded"), sentence, aftermath });
             }
         }

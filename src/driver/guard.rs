@@ -43,6 +43,12 @@ impl Guard {
         self.until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until > Instant::now())
     }
 
+    /// Whether a call that may take up to `longest` could start now.
+    pub fn outlasts(&self, longest: Duration) -> bool {
+        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| until >= Instant::now() + longest)
+    }
+
     /// Runs `future` with this guard over every call made inside it.
     pub async fn scope<F: Future>(&self, future: F) -> F::Output {
         CURRENT.scope(self.clone(), future).await

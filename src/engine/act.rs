@@ -224,7 +224,7 @@ impl Task<'_> {
 
     async fn fault(&self, fault: Fault) -> Result<Outcome, Broken> {
         let engine = self.turn.engine;
-        if !self.turn.guard.is_live() {
+        if !self.turn.may_call() {
             return Err(Broken::LeaseLost);
         }
         engine.listener().fault(&self.row.kind, fault.class);

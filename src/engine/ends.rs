@@ -170,7 +170,7 @@ async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<O
     if fault.class == Class::Gone {
         return Ok(None);
     }
-    if !turn.guard.is_live() {
+    if !turn.may_call() {
         return Err(Broken::LeaseLost);
     }
     engine.listener().fault(&row.kind, fault.class);

@@ -136,7 +136,11 @@ async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant)
     drop(hold);
     let (outcome, after) = match result {
         Ok(Some(after)) => ("waits", Some(after)),
-        Ok(None) => ("ended", None),
+        // The write that ended it has handed the lease back.
+        Ok(None) => {
+            engine.listener().turn(lane.as_str(), "ended");
+            return;
+        }
         Err(Broken::Store(store::Error::Fenced)) => ("fenced", None),
         Err(Broken::LeaseLost) => ("fenced", Some(Duration::ZERO)),
         Err(Broken::Store(error)) => {

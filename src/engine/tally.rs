@@ -39,3 +39,22 @@ impl Tally {
         if self.wanted == 0 && left > 0 { format!(" ({left} left)") } else { String::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(ready: usize, wanted: usize, left: usize) -> Tally {
+        Tally { ready: AtomicUsize::new(ready), wanted, left: AtomicUsize::new(left) }
+    }
+
+    #[test]
+    fn the_words_count_up_to_the_whole_and_down_to_nothing() {
+        let making = tally(1, 3, 3);
+        assert_eq!([making.ready(), making.ready()], [" (2 of 3)", " (3 of 3)"]);
+        assert_eq!(tally(0, 1, 1).ready(), "");
+        let leaving = tally(2, 0, 2);
+        assert_eq!([leaving.gone(), leaving.gone(), leaving.gone()], [" (1 left)", "", ""]);
+        assert_eq!(tally(2, 2, 3).gone(), "", "what an update takes away is not counted down");
+    }
+}

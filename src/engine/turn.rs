@@ -24,6 +24,9 @@ use crate::store::{self, Fence, OperationKind, Phase, Step};
 /// The longest wait that a turn sits out itself: handing the lease back and claiming again would take about as long.
 const SHORT_WAIT: Duration = Duration::from_millis(500);
 
+/// The longest that a turn begins something new: then others have theirs, and deadlines are looked at again.
+const LONG_TURN: Duration = Duration::from_secs(2);
+
 /// How many resources of one owner are worked on at the same time.
 const WIDTH: usize = 8;
 
@@ -150,6 +153,11 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether the lease still covers a call. If not, another turn is due, with a lease of its own.
+    pub fn may_call(&self) -> bool {
+        self.guard.outlasts(self.engine.0.parts.settings.call_timeout)
+    }
+
     /// Where a fault of that resource finds us.
     pub fn moment(&self, way: Way, row: &Resource) -> Moment {
         Moment {
@@ -183,7 +191,8 @@ impl Turn<'_> {
             if expired && hopeless.is_none() {
                 hopeless = Some(ends::too_late(&self.subject, &rows));
             }
-            let may_begin = hopeless.is_none() && self.guard.is_live() && !self.engine.is_stopping();
+            let goes_on = self.may_call() && self.began.elapsed() < LONG_TURN && !self.engine.is_stopping();
+            let may_begin = hopeless.is_none() && goes_on;
             let left_undone = !may_begin && !next.now.is_empty();
             if may_begin {
                 for action in next.now {
@@ -208,12 +217,12 @@ impl Turn<'_> {
                     return Ok(Reached::Wait(Duration::ZERO));
                 }
                 match next.wait {
-                    Some(wait) if wait <= SHORT_WAIT && self.guard.is_live() && !self.engine.is_stopping() => {
+                    Some(wait) if wait <= SHORT_WAIT && goes_on => {
                         tokio::time::sleep(wait).await;
                         continue;
                     }
                     Some(wait) => return Ok(Reached::Wait(wait)),
-                    None if self.guard.is_live() && !self.engine.is_stopping() => {
+                    None if goes_on => {
                         return Err(Broken::new("nothing to do, nothing to wait for, and not done"));
                     }
                     None => return Ok(Reached::Wait(Duration::ZERO)),

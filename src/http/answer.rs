@@ -91,7 +91,7 @@ pub fn error(error: &Error, version: ApiVersion) -> Response {
 
 /// 404 for a path that no route knows. The path is not repeated: it may be anything.
 pub async fn no_such_path() -> Failure {
-    Failure(Error::not_found("there is no such path"))
+    Failure(Error::not_found("There is no such path."))
 }
 
 /// 405 for a method that the path does not know; the router adds `Allow`.

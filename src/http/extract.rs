@@ -85,7 +85,7 @@ impl<T: osb::Request> FromRequest<App> for Body<T> {
             Err(_) => Err(Error::RequestTimeout.into()),
             Ok(Ok(body)) => Ok(Self(osb::decode(&body.to_bytes())?)),
             Ok(Err(Some(error))) if !error.is::<LengthLimitError>() => {
-                Err(Error::bad_request("the body broke off").into())
+                Err(Error::bad_request("The body broke off.").into())
             }
             Ok(Err(_)) => {
                 let _ = tokio::time::timeout(app.settings.body_time, discard(body, limit.saturating_mul(8))).await;
@@ -114,9 +114,9 @@ async fn discard(mut body: axum::body::Body, most: usize) {
 fn segment<'a>(path: &'a str, index: usize, what: &str) -> Result<Cow<'a, str>, Error> {
     let raw = path.split('/').nth(index).unwrap_or_default();
     match decode_segment(raw) {
-        None => Err(Error::bad_request(format!("the {what} in the path is not percent-encoded UTF-8"))),
-        Some(id) if id.is_empty() => Err(Error::not_found("there is no such path")),
-        Some(id) => osb::storable_id(&format!("the {what} in the path"), &id).map(|()| id),
+        None => Err(Error::bad_request(format!("The {what} in the path is not percent-encoded UTF-8."))),
+        Some(id) if id.is_empty() => Err(Error::not_found("There is no such path.")),
+        Some(id) => osb::storable_id(&format!("The {what} in the path"), &id).map(|()| id),
     }
 }
 

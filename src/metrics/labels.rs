@@ -38,7 +38,7 @@ pub struct OperationEnd {
 pub struct Turn {
     /// `async` or `sync`.
     pub lane: &'static str,
-    /// `progressed`, `waiting`, `finished`, `fault`, `lost`.
+    /// `waits`, `ended`, `fenced`, `broken`.
     pub outcome: &'static str,
 }
 

@@ -15,9 +15,9 @@ pub trait Request: DeserializeOwned {
 /// Reads a body. Its `Content-Type` does not matter, its being a JSON object does.
 pub fn decode<T: Request>(body: &[u8]) -> Result<T, Error> {
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        None => return Err(Error::bad_request("the body is missing; send a JSON object")),
+        None => return Err(Error::bad_request("The body is missing; send a JSON object.")),
         // A derived struct would also be read from an array.
-        Some(b'[') => return Err(Error::bad_request("the body must be a JSON object")),
+        Some(b'[') => return Err(Error::bad_request("The body must be a JSON object.")),
         Some(_) => {}
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -55,10 +55,10 @@ pub fn storable_id(name: &str, text: &str) -> Result<(), Error> {
 pub(super) fn storable_parameters(parameters: &Map<String, Value>) -> Result<(), Error> {
     for (name, value) in parameters {
         if name.contains('\0') {
-            return Err(Error::bad_request("the name of a parameter holds a NUL character"));
+            return Err(Error::bad_request("The name of a parameter holds a NUL character"));
         }
         if wire::has_nul(value) {
-            return Err(Error::bad_request(format!("the parameter {name} holds a NUL character")));
+            return Err(Error::bad_request(format!("The parameter {name} holds a NUL character")));
         }
     }
     Ok(())
@@ -73,14 +73,14 @@ pub(super) fn storable(name: &str, object: &Map<String, Value>) -> Result<(), Er
 /// the last of these words is a text of the type's, so only that is kept.
 fn sentence(path: &str, error: &serde_json::Error) -> String {
     if !error.is_data() {
-        return format!("the body is not valid JSON (line {}, column {})", error.line(), error.column());
+        return format!("The body is not valid JSON (line {}, column {})", error.line(), error.column());
     }
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(text, _)| text);
-    let place = if path == "." { "the body" } else { path };
+    let place = if path == "." { "The body" } else { path };
     match message.rsplit_once(", expected ") {
         Some((_, "a map")) => format!("{place} must be an object"),
-        Some((_, wanted)) if wanted.starts_with("struct ") => format!("{place} must be a JSON object"),
+        Some((_, wanted)) if wanted.starts_with("struct ") => format!("{place} must be a JSON object."),
         Some((_, wanted)) => format!("{place} must be {wanted}"),
         None if message.starts_with("duplicate field") => format!("{place} holds a {message}"),
         None => format!("{place} has the wrong form"),
@@ -124,15 +124,15 @@ mod tests {
                 r#"{"service_id":"s","maintenance_info":{"version":4711}}"#,
                 "maintenance_info must be an object whose version is a string",
             ),
-            (r#"{"service_id":"s","service_id":"t"}"#, "the body holds a duplicate field `service_id`"),
+            (r#"{"service_id":"s","service_id":"t"}"#, "The body holds a duplicate field `service_id`"),
         ] {
             assert_eq!(refusal::<UpdateRequest>(body), text);
         }
         for (field, body) in [
             ("service_id", r#"{"service_id":"a\u0000"}"#),
             ("context", r#"{"service_id":"s","context":{"a":[{"b":"\u0000"}]}}"#),
-            ("the parameter p", r#"{"service_id":"s","parameters":{"o":1,"p":[{"\u0000":1}]}}"#),
-            ("the name of a parameter", r#"{"service_id":"s","parameters":{"\u0000":1}}"#),
+            ("The parameter p", r#"{"service_id":"s","parameters":{"o":1,"p":[{"\u0000":1}]}}"#),
+            ("The name of a parameter", r#"{"service_id":"s","parameters":{"\u0000":1}}"#),
         ] {
             assert_eq!(refusal::<UpdateRequest>(body), format!("{field} holds a NUL character"));
         }
@@ -144,16 +144,16 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused() {
         for (body, text) in [
-            ("", "the body is missing; send a JSON object"),
-            (" \n", "the body is missing; send a JSON object"),
-            ("[]", "the body must be a JSON object"),
-            (" [\"s\"]", "the body must be a JSON object"),
-            ("\"hunter2\"", "the body must be a JSON object"),
-            ("null", "the body must be a JSON object"),
-            ("4711", "the body must be a JSON object"),
-            (r#"{"service_id":"hunter2"#, "the body is not valid JSON (line 1, column 22)"),
-            (r#"{"service_id":"s"} x"#, "the body is not valid JSON (line 1, column 20)"),
-            ("\u{feff}{}", "the body is not valid JSON (line 1, column 1)"),
+            ("", "The body is missing; send a JSON object."),
+            (" \n", "The body is missing; send a JSON object."),
+            ("[]", "The body must be a JSON object."),
+            (" [\"s\"]", "The body must be a JSON object."),
+            ("\"hunter2\"", "The body must be a JSON object."),
+            ("null", "The body must be a JSON object."),
+            ("4711", "The body must be a JSON object."),
+            (r#"{"service_id":"hunter2"#, "The body is not valid JSON (line 1, column 22)"),
+            (r#"{"service_id":"s"} x"#, "The body is not valid JSON (line 1, column 20)"),
+            ("\u{feff}{}", "The body is not valid JSON (line 1, column 1)"),
         ] {
             assert_eq!(refusal::<UpdateRequest>(body), text, "{body}");
         }

@@ -145,12 +145,12 @@ impl Error {
             | Self::Unprocessable { sentence, .. }
             | Self::ServiceUnavailable { sentence, .. } => sentence,
             Self::PreconditionFailed(sentence) => sentence.as_ref(),
-            Self::Unauthorized => "the credentials are missing or wrong",
-            Self::MethodNotAllowed => "this path does not know the method; the header Allow lists those it knows",
-            Self::RequestTimeout => "the request did not arrive in time; nothing was changed",
-            Self::Gone => "it does not exist (any more)",
+            Self::Unauthorized => "The credentials are missing or wrong.",
+            Self::MethodNotAllowed => "This path does not know the method; the header Allow lists those it knows.",
+            Self::RequestTimeout => "The request did not arrive in time; nothing was changed.",
+            Self::Gone => "It does not exist (any more).",
             Self::PayloadTooLarge { limit } => {
-                return Cow::Owned(format!("the body is larger than the {limit} bytes this broker takes"));
+                return Cow::Owned(format!("The body is larger than the {limit} bytes this broker takes."));
             }
             Self::AsyncRequired => "This service plan requires client support for asynchronous service operations.",
             Self::ConcurrencyError => {
@@ -161,9 +161,9 @@ impl Error {
                 "The `maintenance_info.version` field provided in the request does not match the \
                  `maintenance_info.version` field provided in the Service Broker's Catalog."
             }
-            Self::TooManyRequests { .. } => "too many requests; come again later",
-            Self::Internal => "the broker met a defect of its own; its operator finds the reason in the log",
-            Self::Timeout => "the broker could not answer in time; ask again",
+            Self::TooManyRequests { .. } => "There are too many requests; come again later.",
+            Self::Internal => "The broker met a defect of its own; its operator finds the reason in the log.",
+            Self::Timeout => "The broker could not answer in time; ask again.",
         };
         Cow::Borrowed(fixed)
     }

@@ -28,7 +28,7 @@ impl Error {
         let aftermath = self.aftermath();
         ErrorBody {
             error: self.code().map(str::to_owned),
-            description: Some(self.description().into_owned()),
+            description: Some(wire::stopped(&self.description())),
             instance_usable: aftermath.instance_usable(),
             update_repeatable: aftermath.update_repeatable(),
         }
@@ -78,25 +78,25 @@ mod tests {
         .map(|error| format!("{} {}", error.status(), serde_json::to_string(&error.body()).unwrap()))
         .collect();
         insta::assert_snapshot!(table.join("\n"), @r#"
-        400 {"description":"service_id is missing"}
-        401 {"description":"the credentials are missing or wrong"}
-        404 {"description":"no such instance"}
-        405 {"description":"this path does not know the method; the header Allow lists those it knows"}
-        408 {"description":"the request did not arrive in time; nothing was changed"}
-        409 {"description":"in use"}
-        410 {"description":"it does not exist (any more)"}
-        412 {"description":"send 2.17"}
-        413 {"description":"the body is larger than the 1024 bytes this broker takes"}
+        400 {"description":"service_id is missing."}
+        401 {"description":"The credentials are missing or wrong."}
+        404 {"description":"no such instance."}
+        405 {"description":"This path does not know the method; the header Allow lists those it knows."}
+        408 {"description":"The request did not arrive in time; nothing was changed."}
+        409 {"description":"in use."}
+        410 {"description":"It does not exist (any more)."}
+        412 {"description":"send 2.17."}
+        413 {"description":"The body is larger than the 1024 bytes this broker takes."}
         422 {"error":"AsyncRequired","description":"This service plan requires client support for asynchronous service operations."}
         422 {"error":"ConcurrencyError","description":"The Service Broker does not support concurrent requests that mutate the same resource."}
         422 {"error":"RequiresApp","description":"This service supports generation of credentials through binding an application only."}
         422 {"error":"MaintenanceInfoConflict","description":"The `maintenance_info.version` field provided in the request does not match the `maintenance_info.version` field provided in the Service Broker's Catalog."}
-        422 {"error":"PlanChangeNotSupported","description":"no","instance_usable":true,"update_repeatable":false}
-        422 {"description":"not empty","instance_usable":true}
-        429 {"description":"too many requests; come again later"}
-        500 {"description":"the broker met a defect of its own; its operator finds the reason in the log"}
-        503 {"description":"stopping"}
-        503 {"description":"the broker could not answer in time; ask again"}
+        422 {"error":"PlanChangeNotSupported","description":"no.","instance_usable":true,"update_repeatable":false}
+        422 {"description":"not empty.","instance_usable":true}
+        429 {"description":"There are too many requests; come again later."}
+        500 {"description":"The broker met a defect of its own; its operator finds the reason in the log."}
+        503 {"description":"stopping."}
+        503 {"description":"The broker could not answer in time; ask again."}
         "#);
     }
 

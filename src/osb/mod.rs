@@ -47,4 +47,4 @@ pub use plan::{BindingSchemas, InputParameters, InstanceSchemas, Plan, Schemas};
 pub use query::{DeleteQuery, FetchQuery, LastOperationQuery, accepts_incomplete};
 pub use secret::{Credentials, Parameters};
 pub use version::ApiVersion;
-pub use wire::{ForVersion, is_same};
+pub use wire::{ForVersion, is_same, sentence};

@@ -82,7 +82,7 @@ impl LastOperation {
     fn new(state: State, description: String, aftermath: Aftermath) -> Self {
         Self {
             state,
-            description: Some(description).filter(|text| !text.is_empty()),
+            description: Some(wire::sentence(&description)).filter(|text| !text.is_empty()),
             instance_usable: aftermath.instance_usable(),
             update_repeatable: aftermath.update_repeatable(),
         }
@@ -130,9 +130,9 @@ mod tests {
         let failed = LastOperation::failed("no", left);
         assert_eq!(
             text(failed.clone()),
-            r#"{"state":"failed","description":"no","instance_usable":true,"update_repeatable":false}"#
+            r#"{"state":"failed","description":"No.","instance_usable":true,"update_repeatable":false}"#
         );
-        assert_eq!(text(failed.for_version(ApiVersion::v2(15))), r#"{"state":"failed","description":"no"}"#);
+        assert_eq!(text(failed.for_version(ApiVersion::v2(15))), r#"{"state":"failed","description":"No."}"#);
         let left = Aftermath::Deprovision { instance_usable: false };
         assert_eq!(text(LastOperation::failed("", left)), r#"{"state":"failed","instance_usable":false}"#);
     }

@@ -28,15 +28,15 @@ impl ApiVersion {
     pub fn parse(header: Option<&str>) -> Result<Self, Error> {
         let text = header.map_or("", str::trim);
         if text.is_empty() {
-            return Err(Error::precondition("the header X-Broker-API-Version is missing; send 2.17"));
+            return Err(Error::precondition("The header X-Broker-API-Version is missing; send 2.17"));
         }
         let version = text.split_once('.').and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
         match version {
             Some((2, minor)) => Ok(Self::v2(minor)),
             Some(_) => {
-                Err(Error::precondition("this broker serves version 2 of the API; send X-Broker-API-Version 2.17"))
+                Err(Error::precondition("This broker serves version 2 of the API; send X-Broker-API-Version 2.17"))
             }
-            None => Err(Error::precondition("the header X-Broker-API-Version is not MAJOR.MINOR; send 2.17")),
+            None => Err(Error::precondition("The header X-Broker-API-Version is not MAJOR.MINOR; send 2.17")),
         }
     }
 

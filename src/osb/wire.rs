@@ -23,6 +23,21 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// A text for people as a sentence: it begins with a capital and ends with a stop.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => stopped(&first.to_uppercase().chain(letters).collect::<String>()),
+        None => String::new(),
+    }
+}
+
+/// The same for a text that may begin with the name of a field or a parameter, which keeps its case.
+pub fn stopped(text: &str) -> String {
+    let ends = text.is_empty() || text.ends_with(['.', '!', '?']);
+    if ends { text.to_owned() } else { format!("{text}.") }
+}
+
 /// Whether there is nothing to write: an optional text must not be empty when it is present.
 pub fn no_text(text: &Option<String>) -> bool {
     text.as_deref().is_none_or(str::is_empty)

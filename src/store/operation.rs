@@ -288,7 +288,8 @@ pub struct End<'a> {
     pub follow_up: Option<(OperationKind, NewOperation<'a>)>,
 }
 
-/// Ends an operation: its state, the owner's state, the event and the schedule in one transaction.
+/// Ends an operation: its state, the owner's state, the event and the schedule in one transaction. The lease is handed back
+/// with it, since nothing is left to do.
 pub async fn finish(
     db: &mut PgConnection,
     fence: &Fence,
@@ -302,7 +303,8 @@ pub async fn finish(
         super::OwnerKind::Binding => drop(binding::lock_row(&mut transaction, fence.owner).await?),
     }
     let done = sqlx::query!(
-        "WITH fence AS (UPDATE owner SET run_at = NULL WHERE uid = $1 AND epoch = $2 RETURNING uid),
+        "WITH fence AS (UPDATE owner SET run_at = NULL, lease_id = NULL, lease_until = NULL
+                        WHERE uid = $1 AND epoch = $2 RETURNING uid),
               logged AS (INSERT INTO event (owner, operation, actor, what, message, detail)
                          SELECT uid, $3, 'engine', $4, $5, $6 FROM fence)
          UPDATE operation SET state = $7, description = $5, finished_at = now(), instance_usable = $8, update_repeatable = $9

@@ -71,7 +71,7 @@ pub async fn claim(
                WHERE o.lane = $1 AND o.run_at IS NOT NULL AND (o.platform, o.target) > (p.platform, p.target)
                ORDER BY o.platform, o.target LIMIT 1) next),
            busy AS (SELECT target, count FROM unnest($5::text[], $6::bigint[]) AS busy (target, count)),
-           held AS (SELECT platform, count(*) AS turns FROM owner WHERE lease_id IS NOT NULL AND lane = $1 GROUP BY platform),
+           held AS MATERIALIZED (SELECT platform, count(*) AS turns FROM owner WHERE lease_id IS NOT NULL AND lane = $1 GROUP BY platform),
            due AS (
              SELECT p.platform, p.target, d.uid, d.run_at FROM places p CROSS JOIN LATERAL (
                SELECT o.uid, o.run_at FROM owner o
@@ -80,8 +80,9 @@ pub async fn claim(
                ORDER BY o.run_at LIMIT $2 FOR UPDATE SKIP LOCKED) d
              WHERE NOT EXISTS (SELECT FROM busy b WHERE b.target = p.target AND b.count >= $7)),
            ranked AS (
-             SELECT uid, run_at, target, COALESCE((SELECT turns FROM held WHERE held.platform = due.platform), 0)
-                    + row_number() OVER (PARTITION BY platform ORDER BY run_at) AS place FROM due),
+             SELECT uid, run_at, target, COALESCE(turns, 0)
+                    + row_number() OVER (PARTITION BY due.platform ORDER BY run_at) AS place
+             FROM due LEFT JOIN held ON held.platform = due.platform),
            roomy AS (
              SELECT uid, run_at, place, COALESCE((SELECT count FROM busy b WHERE b.target = ranked.target), 0)
                     + row_number() OVER (PARTITION BY target ORDER BY place, run_at) AS load FROM ranked),
@@ -155,10 +156,10 @@ pub async fn wake(db: impl PgExecutor<'_>, owner: Uid) -> Result<()> {
     Ok(())
 }
 
-/// Nothing is to be done for this owner: it is not due any more.
+/// Nothing is to be done for this owner: it is not due any more, and the lease is handed back.
 pub async fn rest(db: impl PgExecutor<'_>, claim: &Claim) -> Result<()> {
     sqlx::query!(
-        "UPDATE owner SET run_at = NULL WHERE uid = $1 AND epoch = $2
+        "UPDATE owner SET run_at = NULL, lease_id = NULL, lease_until = NULL WHERE uid = $1 AND epoch = $2
          AND NOT EXISTS (SELECT FROM operation WHERE operation.owner = $1 AND operation.state = 'in progress')",
         claim.owner.uuid(),
         claim.epoch,

@@ -42,7 +42,7 @@ pub async fn instance(
                   AS "named_superseded!"
            FROM instance i JOIN operation o ON o.owner = i.uid
            WHERE i.platform = $1 AND i.id = $2 AND o.kind NOT IN ('refresh', 'cleanup')
-           ORDER BY (o.id = $3 AND o.state <> 'superseded') DESC NULLS LAST, (i.state = 'deleted'), i.deleted_at DESC,
+           ORDER BY COALESCE(o.id = $3 AND o.state <> 'superseded', false) DESC, (i.state = 'deleted'), i.deleted_at DESC,
                     o.created_at DESC
            LIMIT 1"#,
         platform.as_str(),
@@ -69,7 +69,7 @@ pub async fn binding(
                   AS "named_superseded!"
            FROM instance i JOIN binding b ON b.instance = i.uid JOIN operation o ON o.owner = b.uid
            WHERE i.platform = $1 AND i.id = $2 AND b.id = $3 AND o.kind NOT IN ('refresh', 'cleanup')
-           ORDER BY (o.id = $4 AND o.state <> 'superseded') DESC NULLS LAST, (i.state = 'deleted'), i.deleted_at DESC,
+           ORDER BY COALESCE(o.id = $4 AND o.state <> 'superseded', false) DESC, (i.state = 'deleted'), i.deleted_at DESC,
                     (b.state = 'deleted'), b.deleted_at DESC, o.created_at DESC
            LIMIT 1"#,
         platform.as_str(),

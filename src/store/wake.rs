@@ -21,9 +21,9 @@ const CHANNEL: &str = "chandlery";
 /// The payload that says: somebody's turn was overtaken.
 const OVERTAKEN: &str = "overtaken";
 
-/// Rings the bell of every replica: for a program that is none of them.
+/// Rings every bell of every replica: for a program that is none of them and may have overtaken a turn.
 pub async fn ring(db: impl PgExecutor<'_>) -> Result<()> {
-    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(db).await?;
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(OVERTAKEN).execute(db).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::table::{Table, between, or_dash, span};
 use crate::store::operator::{self, Filter, Listed};
-use crate::store::{OperationKind, OperationState, PgPool};
+use crate::store::{OperationKind, OperationState, PgPool, Phase};
 
 /// Which ones.
 #[derive(Clone, Debug, Args)]
@@ -97,7 +97,14 @@ pub async fn operations(pool: &PgPool, arguments: &Arguments, out: &mut impl Wri
     let mut table =
         Table::new(["OPERATION", "KIND", "STATE", "AGE", "INSTANCE", "PLATFORM", "OFFERING", "TROUBLE", "DESCRIPTION"]);
     for operation in &found {
-        let (id, kind, state, phase) = (operation.id, operation.kind, operation.state, operation.phase.as_str());
+        let (id, kind, state) = (operation.id, operation.kind, operation.state);
+        let phase = match (kind, operation.phase) {
+            (OperationKind::Deprovision | OperationKind::Cleanup, phase) => phase,
+            // Nothing is asked before something is made, so it has no phase of its own for that.
+            (_, Phase::Check) => Phase::Forward,
+            (_, phase) => phase,
+        };
+        let phase = phase.as_str();
         let state = match (state, operation.overdue) {
             (OperationState::InProgress, true) => format!("{phase}, OVERDUE"),
             (OperationState::InProgress, false) => phase.to_owned(),

@@ -176,12 +176,11 @@ fn compare(
         let exists = there.contains(&(thing.account.clone(), thing.kind.clone(), thing.name.clone()));
         match state {
             _ if !in_sight => report.unseen += 1,
-            ResourceState::Retained | ResourceState::Abandoned => {
-                // Gone is what has been looked for and not found.
-                if exists || !looked.contains(&place) {
-                    report.kept.push(Thing { state: *state, ..thing.clone() });
-                }
+            // Gone is what has been looked for and not found.
+            ResourceState::Retained | ResourceState::Abandoned if exists || !looked.contains(&place) => {
+                report.kept.push(Thing { state: *state, ..thing.clone() });
             }
+            ResourceState::Retained | ResourceState::Abandoned => {}
             _ if !is_listed(thing) => report.unlisted += 1,
             ResourceState::Ready if thing.state == ResourceState::Ready && !exists && looked.contains(&place) => {
                 report.missing.push(thing.clone());

@@ -1,16 +1,12 @@
 //! `chandlery admin retry`: now, not when the back-off says.
 
 use std::io::Write;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::{find, who};
 use crate::store::operator::{self, Retried};
 use crate::store::{self, PgPool, State};
-
-/// For how long a turn that is under way is waited for.
-const LOOKS: usize = 10;
 
 /// What.
 #[derive(Clone, Debug, Args)]
@@ -22,7 +18,6 @@ pub struct Arguments {
 /// Makes it due.
 pub async fn retry(pool: &PgPool, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     let owner = find::one(pool, &arguments.id).await?.owner;
-    let held = operator::lease(pool, owner).await?;
     let mut connection = pool.acquire().await?;
     match operator::retry(&mut connection, owner, &who()).await? {
         Retried::Hastened(operation, rows) => {
@@ -31,21 +26,7 @@ pub async fn retry(pool: &PgPool, arguments: &Arguments, out: &mut impl Write) -
         Retried::Started(operation, kind) => writeln!(out, "started {} {operation}", kind.as_str())?,
         Retried::Nothing(state) => anyhow::bail!("{}", nothing(state)),
     }
-    drop(connection);
-    store::ring(pool).await?;
-    // A turn that was under way may have read the old times and will set its next one by them when it ends.
-    for _ in 0..LOOKS {
-        if held.is_none() {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        if operator::lease(pool, owner).await? != held {
-            store::owner::wake(pool, owner).await?;
-            return Ok(store::ring(pool).await?);
-        }
-    }
-    writeln!(out, "a turn is under way and goes on; if nothing moves when it has ended, retry again")?;
-    Ok(())
+    Ok(store::ring(pool).await?)
 }
 
 fn nothing(state: State) -> &'static str {

@@ -133,7 +133,10 @@ impl Seen {
         table.write("  ", out)?;
         for row in &self.resources {
             if let Some(message) = &row.message {
-                writeln!(out, "  {}: {}", clean(&row.key), clean(message))?;
+                // Most sentences of the engine begin with the resource already.
+                let named = message.starts_with(&row.key.replace('_', " "));
+                let subject = if named { String::new() } else { format!("{}: ", clean(&row.key)) };
+                writeln!(out, "  {subject}{}", clean(message))?;
             }
             if let Some(detail) = &row.detail {
                 writeln!(out, "  {}: AWS said: {}", clean(&row.key), clean(detail))?;

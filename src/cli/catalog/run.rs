@@ -71,7 +71,7 @@ pub struct IamPolicy {
     )]
     prefix: String,
     /// Account, partition and permissions boundary of this target in the administrator's file.
-    #[arg(long, value_name = "NAME", conflicts_with = "account", required_unless_present = "account")]
+    #[arg(long, value_name = "NAME", conflicts_with = "account")]
     target: Option<String>,
     /// The administrator's file.
     #[arg(long, env = "CHANDLERY_POLICY", default_value = "policy.yaml", value_name = "FILE")]
@@ -113,7 +113,7 @@ pub async fn run(verb: Verb, out: &mut impl Write) -> anyhow::Result<ExitCode> {
 fn scope(arguments: IamPolicy) -> anyhow::Result<Scope> {
     let IamPolicy { prefix: name_prefix, target, policy, account, partition, permissions_boundary } = arguments;
     let Some(name) = target else {
-        let account = account.unwrap_or_default();
+        let Some(account) = account else { anyhow::bail!("say for which account: --target NAME, or --account DIGITS") };
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             anyhow::bail!("--account must be the 12 digits of an AWS account");
         }

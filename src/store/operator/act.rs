@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Acquire, PgConnection, PgExecutor};
-use uuid::Uuid;
+use sqlx::{Acquire, PgConnection};
 
 use crate::osb::{OperationId, Uid};
 use crate::store::operation::{Change, NewOperation, accept, live};
@@ -46,16 +45,21 @@ pub async fn retry(db: &mut PgConnection, owner: Uid, who: &str) -> Result<Retri
 }
 
 async fn hasten(db: &mut PgConnection, owner: Uid) -> Result<u64> {
-    let rows = sqlx::query!(
+    // An operation whose owner nothing wakes any more (its `run_at` lost by a defect) is woken, too. A turn that is under way
+    // sees at its end that this is not the time it fell due at, and leaves it.
+    sqlx::query!("UPDATE owner SET run_at = now() WHERE uid = $1", owner.uuid()).execute(&mut *db).await?;
+    refresh(db, owner).await
+}
+
+/// Gives an owner's resources fresh patience. Answers how many.
+async fn refresh(db: &mut PgConnection, owner: Uid) -> Result<u64> {
+    Ok(sqlx::query!(
         "UPDATE resource SET run_at = now(), attempts = 0 WHERE owner = $1 AND state NOT IN ('ready', 'retained', 'abandoned')",
         owner.uuid()
     )
-    .execute(&mut *db)
+    .execute(db)
     .await?
-    .rows_affected();
-    // An operation whose owner nothing wakes any more (its `run_at` lost by a defect) is woken, too.
-    sqlx::query!("UPDATE owner SET run_at = now() WHERE uid = $1", owner.uuid()).execute(db).await?;
-    Ok(rows)
+    .rows_affected())
 }
 
 async fn start(db: &mut PgConnection, owner: Uid, state: State) -> Result<Retried> {
@@ -81,14 +85,9 @@ async fn start(db: &mut PgConnection, owner: Uid, state: State) -> Result<Retrie
         }
         _ => return Ok(Retried::Nothing(state)),
     };
-    sqlx::query!(
-        "UPDATE resource SET run_at = now(), attempts = 0 WHERE owner = $1 AND state NOT IN ('ready', 'retained', 'abandoned')",
-        owner.uuid()
-    )
-    .execute(&mut *db)
-    .await?;
     let new = NewOperation { id: OperationId::random(), description, actor: None, lasts: LASTS };
     accept(&mut *db, owner, kind, Lane::Async, &new, &Change { revision, ..Change::default() }).await?;
+    refresh(db, owner).await?;
     Ok(Retried::Started(new.id, kind))
 }
 
@@ -212,12 +211,4 @@ async fn lock(db: &mut PgConnection, owner: Uid) -> Result<Option<State>> {
     )
     .fetch_optional(&mut *db)
     .await?)
-}
-
-/// The turn that holds an owner now.
-pub async fn lease(db: impl PgExecutor<'_>, owner: Uid) -> Result<Option<Uuid>> {
-    Ok(sqlx::query_scalar!("SELECT lease_id FROM owner WHERE uid = $1 AND lease_until > now()", owner.uuid())
-        .fetch_optional(db)
-        .await?
-        .flatten())
 }

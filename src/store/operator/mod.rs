@@ -10,7 +10,7 @@ mod list;
 mod look;
 mod things;
 
-pub use act::{Abandoned, Refused, Retried, abandon, lease, retry};
+pub use act::{Abandoned, Refused, Retried, abandon, retry};
 pub use find::{Match, find, resources};
 pub use list::{Filter, Listed, list};
 pub use look::{Bound, OperationSeen, OwnerSeen, ResourceSeen, bindings, now, operations, owner, rows};

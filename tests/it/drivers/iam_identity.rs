@@ -143,6 +143,14 @@ async fn a_boundary_is_set_with_the_user_changed_and_removed() {
     assert_eq!(boundary().await.as_ref(), arns.get(1));
     ready(&driver, &again(&cx), &bounded(None), Some(&handle)).await.unwrap();
     assert_eq!(boundary().await, None);
+
+    // What an offering leaves out, the target says.
+    let mut there = again(&cx);
+    there.target.permissions_boundary = arns.first().cloned();
+    ready(&driver, &there, &bounded(None), Some(&handle)).await.unwrap();
+    assert_eq!(boundary().await.as_ref(), arns.first());
+    ready(&driver, &there, &bounded(arns.get(1)), Some(&handle)).await.unwrap();
+    assert_eq!(boundary().await.as_ref(), arns.get(1));
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! The whole broker in this process: real PostgreSQL, the real router on a port of its own, the engine, a fresh account of
 //! the AWS stand-in. Several replicas can share a database.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ::http::Method;
@@ -99,6 +99,13 @@ pub fn engine_settings() -> engine::Settings {
     }
 }
 
+/// Compiling the repository's own catalog takes a while, and hundreds of brokers of the crash test serve it.
+fn load(directory: &Path, registry: &Registry) -> Catalog {
+    static OWN: OnceLock<Catalog> = OnceLock::new();
+    let load = || Catalog::load(directory, registry).unwrap_or_else(|problems| panic!("{problems}"));
+    if directory == Options::default().catalog { OWN.get_or_init(load).clone() } else { load() }
+}
+
 /// A replica's engine: stopped in good order, or killed.
 pub struct Replica {
     stop: CancellationToken,
@@ -107,15 +114,21 @@ pub struct Replica {
 
 impl Replica {
     /// Hands its leases back and ends.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        (&mut self.task).await.unwrap();
     }
 
     /// Drops everything it is doing where it stands, as `kill -9` would. Its leases stay.
-    pub async fn kill(self) {
+    pub async fn kill(mut self) {
         self.task.abort();
-        let _ = self.task.await;
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -129,7 +142,6 @@ pub struct TestApp {
     pub vault: Vault,
     pub shelf: Shelf,
     pub wake: Wake,
-    pub metrics: Arc<Metrics>,
     pub replica: Option<Replica>,
     pub replica_id: uuid::Uuid,
     pub client: reqwest::Client,
@@ -151,21 +163,23 @@ impl TestApp {
         .await
     }
 
+    /// Under a master key that the test knows, as the content of its file.
+    pub async fn sealed_by(pool: PgPool, master: &str) -> Self {
+        let master = Arc::new(FileMasterKey::from_base64(master).unwrap());
+        Self::at(pool, Aws::fresh(), master, Options::default()).await
+    }
+
     /// Another replica: same database, account and master key, everything else its own.
     pub async fn join(&self, options: Options) -> Self {
         Self::at(self.pool.clone(), self.aws.clone(), Arc::clone(&self.master), options).await
     }
 
-    async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
-        let sessions = aws.sessions_seen_by(options.calls.clone()).await;
+    /// On that database and account, under that master key.
+    pub async fn at(pool: PgPool, aws: Aws, master: Arc<dyn MasterKey>, options: Options) -> Self {
+        let sessions = aws.sessions_of(&options.settings, options.calls.clone()).await;
         let registry = chandlery::cli::registry(&sessions);
-        let policy = options
-            .policy
-            .replace("ACCOUNT", &aws.account)
-            .replace("PASSWORD", &policy::hash(PASSWORD))
-            .replace("TOKEN", &policy::hash("token"));
-        let policy = Policy::parse("policy.yaml", &policy).unwrap_or_else(|problems| panic!("{problems}"));
-        let catalog = Catalog::load(&options.catalog, &registry).unwrap_or_else(|problems| panic!("{problems}"));
+        let policy = policy_of(&aws, &options.policy);
+        let catalog = load(&options.catalog, &registry);
         let vault = chandlery::cli::vault(&pool, master.as_ref()).await.unwrap();
         let (wake, replica) = (Wake::default(), Uid::random().uuid());
         let shelf = Shelf::new(registry.clone(), Catalog::new(Vec::new()));
@@ -195,6 +209,7 @@ impl TestApp {
             Arc::new(|_: &str, _: &Method, _, _| {}),
         );
         tokio::spawn(server.run(http::router(app), stop.clone()));
+        let client = aws.http.clone();
         let mut app = Self {
             aws,
             pool,
@@ -205,10 +220,9 @@ impl TestApp {
             vault,
             shelf,
             wake,
-            metrics,
             replica: None,
             replica_id: replica,
-            client: reqwest::Client::new(),
+            client,
             stop,
         };
         if options.engine {
@@ -236,6 +250,11 @@ impl TestApp {
             async move { engine.run(stop).await }
         });
         Replica { stop, task }
+    }
+
+    /// An administrator's file for this app; see [`POLICY`].
+    pub fn policy(&self, text: &str) -> Policy {
+        policy_of(&self.aws, text)
     }
 
     /// Ends every lease, as if their workers had been dead for long.
@@ -354,12 +373,17 @@ impl TestApp {
     }
 }
 
+fn policy_of(aws: &Aws, text: &str) -> Policy {
+    let text = text
+        .replace("ACCOUNT", &aws.account)
+        .replace("PASSWORD", &policy::hash(PASSWORD))
+        .replace("TOKEN", &policy::hash("token"));
+    Policy::parse("policy.yaml", &text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
-        if let Some(replica) = &self.replica {
-            replica.task.abort();
-        }
     }
 }
 

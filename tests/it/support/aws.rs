@@ -8,6 +8,13 @@ use chandlery::driver::{Context, Deletion, Driver, Fault, Handle, Outputs, Progr
 use chandlery::osb::Uid;
 use serde_json::{Value, json};
 
+/// Its connections belong to the runtime it is used in.
+pub fn client_of_this_runtime() -> reqwest::Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| drop(rustls::crypto::aws_lc_rs::default_provider().install_default()));
+    reqwest::Client::new()
+}
+
 /// One account of the stand-in that `CHANDLERY_TEST_AWS_URL` names.
 #[derive(Clone)]
 pub struct Aws {
@@ -19,11 +26,19 @@ pub struct Aws {
 
 impl Aws {
     pub fn fresh() -> Self {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| drop(rustls::crypto::aws_lc_rs::default_provider().install_default()));
+        Self::over(None)
+    }
+
+    /// The same, over a client that its runtime has already.
+    pub fn over(client: Option<reqwest::Client>) -> Self {
         let endpoint = std::env::var("CHANDLERY_TEST_AWS_URL").expect("CHANDLERY_TEST_AWS_URL names the AWS stand-in");
         let account = format!("{:012}", Uid::random().uuid().as_u128() % 1_000_000_000_000);
-        Self { endpoint, account, region: "eu-central-1".to_owned(), http: reqwest::Client::new() }
+        Self {
+            endpoint,
+            account,
+            region: "eu-central-1".to_owned(),
+            http: client.unwrap_or_else(client_of_this_runtime),
+        }
     }
 
     pub fn target(&self) -> Target {
@@ -45,6 +60,22 @@ impl Aws {
 
     pub async fn sessions_seen_by(&self, observer: Option<Arc<dyn CallObserver>>) -> Sessions {
         self.sessions_as(&format!("AKIA{}ROOT", self.account), "secret", observer).await
+    }
+
+    /// As the broker with these settings makes them.
+    pub async fn sessions_of(
+        &self,
+        settings: &chandlery::engine::Settings,
+        observer: Option<Arc<dyn CallObserver>>,
+    ) -> Sessions {
+        let settings = Settings {
+            call_timeout: settings.call_timeout,
+            attempt_timeout: settings.call_timeout.min(Settings::default().attempt_timeout),
+            backoff: settings.backoff,
+            endpoint_url: Some(self.endpoint.clone()),
+            observer,
+        };
+        Sessions::load(settings).await.unwrap().with_credentials(&format!("AKIA{}ROOT", self.account), "secret")
     }
 
     pub async fn sessions_as(&self, id: &str, secret: &str, observer: Option<Arc<dyn CallObserver>>) -> Sessions {
@@ -89,7 +120,15 @@ impl Aws {
         self.control(reqwest::Method::GET, "inventory", None).await
     }
 
-    async fn control(&self, method: reqwest::Method, what: &str, body: Option<Value>) -> Value {
+    /// Returns after whatever had reached the stand-in before has been dealt with.
+    pub async fn quiet(&self) {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            self.control(reqwest::Method::GET, "faults", None).await;
+        }
+    }
+
+    pub async fn control(&self, method: reqwest::Method, what: &str, body: Option<Value>) -> Value {
         let url = format!("{}/_standin/accounts/{}/{what}", self.endpoint, self.account);
         let mut request = self.http.request(method, url);
         if let Some(body) = body {

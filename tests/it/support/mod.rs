@@ -2,5 +2,7 @@
 
 pub mod app;
 pub mod aws;
+pub mod parcels;
 pub mod process;
 pub mod reply;
+pub mod wire;

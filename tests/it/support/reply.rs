@@ -12,6 +12,11 @@ pub struct Reply {
 }
 
 impl Reply {
+    pub async fn of(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
     /// The body as JSON; every body of a broker is.
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -56,8 +61,6 @@ impl Raw {
     }
 
     pub async fn send(self) -> Reply {
-        let response = self.builder.send().await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Reply { status, headers, text: response.text().await.unwrap() }
+        Reply::of(self.builder.send().await.unwrap()).await
     }
 }

@@ -1,0 +1,41 @@
+//! A replica that is stopped in good order hands its leases back: another one goes on at once, not when they run out.
+
+use std::time::{Duration, Instant};
+
+use super::jobs;
+use super::kill::{all_cases, recorded};
+use super::points::{Points, Stop};
+use super::walk::Walk;
+use super::world::{World, options};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_stops_hands_over_at_once() {
+    let seed = jobs::seed();
+    let mut jobs = Vec::new();
+    for case in all_cases().await {
+        let (points, _) = recorded(&case).await;
+        let points = (0..points.len()).filter(|&number| !points[number].starts_with("answer"));
+        jobs.extend(points.map(|number| (format!("handover {} {number}", case.name()), (case.clone(), number))));
+    }
+    println!("seed {seed} of {} jobs", jobs.len());
+    jobs::run("handover", jobs::sampled(jobs, 24, seed), |slot, (case, number)| async move {
+        let mut slow = options();
+        // Only the bell can wake the other one in time.
+        slow.settings.poll = Duration::from_secs(20);
+        let world = World::with(&slot, Points::at(number, Stop::Until), options()).await;
+        let walk = Walk::new(&world, &case);
+        let began = Instant::now();
+        let handover = async {
+            world.points.hit().await;
+            world.second(slow).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let stopped = world.stop();
+            world.points.go_on();
+            stopped.await;
+        };
+        tokio::join!(walk.whole(), handover);
+        assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
+        world.end().await;
+    })
+    .await;
+}
