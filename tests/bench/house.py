@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import broker
+import machine
 import postgres
 from osb import Osb
 from process import Child
@@ -35,6 +36,7 @@ class House:
         self.driver = Program(self, "drive")
         self.empty = Program(self, "empty")
         self.empty_address = self.empty.read()["address"]
+        self.postmaster = int(self.psql("SELECT pg_read_file('postmaster.pid')").split()[0])
         return self
 
     def __exit__(self, *_):
@@ -74,7 +76,12 @@ class House:
         headers = [f"{name}: {value}" for name, value in replica.osb.headers.items() if name != "Content-Type"]
         job = {"address": replica.address, "method": method, "paths": paths, "headers": headers, "connections": connections,
                "seconds": seconds, "count": count, "rate": rate, "body": json.dumps(body) if body else ""}
-        return checked(self.driver.ask(job), job)
+        busy = {"broker": [replica.child.process.pid], "database": machine.children(self.postmaster),
+                "client": [self.driver.child.process.pid]}
+        before = {name: machine.cpu_seconds(*pids) for name, pids in busy.items()}
+        figures = checked(self.driver.ask(job), job)
+        used = {name: machine.cpu_seconds(*pids) - before[name] for name, pids in busy.items()}
+        return figures | {f"{name}_cpu_us": seconds * 1e6 / figures["requests"] for name, seconds in used.items()}
 
     def drive_empty(self, connections, seconds):
         job = {"address": self.empty_address, "method": "GET", "paths": ["/"], "connections": connections, "seconds": seconds}
