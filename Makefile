@@ -6,8 +6,8 @@ export SQLX_OFFLINE ?= true
 WORLD := python3 tests/world --with-parent
 PHASE := $(WORLD) phase
 SUITE := $(WORLD) test -- cargo test --locked --quiet
-# Crash tests that run in `make test-full` only, until they have been proved steady on a machine without other load.
-SETTLING := crash::database crash::faults crash::handover crash::kill crash::pause crash::process crash::supersede
+# Tests that run in `make test-full` only, until they have been proved steady on a machine without other load.
+SETTLING := osb_deprovision::a_delete_stops crash::database crash::faults crash::handover crash::kill crash::pause crash::process crash::supersede
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
