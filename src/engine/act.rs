@@ -38,7 +38,7 @@ pub(super) enum Outcome {
 }
 
 /// Performs an action; answers with the resource's key.
-pub(super) async fn perform(task: Task<'_>, action: Action) -> (String, Result<Outcome, Broken>) {
+pub(super) async fn perform(mut task: Task<'_>, action: Action) -> (String, Result<Outcome, Broken>) {
     let result = match action {
         Action::Ensure(_) => task.ensure().await,
         Action::Delete(_) => task.delete().await,
@@ -66,7 +66,7 @@ fn stored_desired(turn: &Turn<'_>, row: &Resource) -> Result<Option<Value>, Brok
 }
 
 impl Task<'_> {
-    async fn ensure(&self) -> Result<Outcome, Broken> {
+    async fn ensure(&mut self) -> Result<Outcome, Broken> {
         let Some(blueprint) = self.blueprint else { return Err(Broken::new("an ensure without a blueprint")) };
         let wanted = match blueprint.desired(&self.row.key, &self.outputs) {
             Ok(wanted) => wanted,
@@ -107,7 +107,7 @@ impl Task<'_> {
     }
 
     /// Commits what the thing shall be, unless the row says so already.
-    async fn intend(&self, wanted: &Evaluated) -> Result<(), Broken> {
+    async fn intend(&mut self, wanted: &Evaluated) -> Result<(), Broken> {
         let begun = matches!(self.row.state, ResourceState::Creating | ResourceState::Updating);
         if begun && stored_desired(self.turn, &self.row)?.as_ref() == Some(&wanted.value) {
             return Ok(());
@@ -128,7 +128,10 @@ impl Task<'_> {
             &public,
             sealed.as_ref(),
         );
-        self.turn.engine.write("intend", write).await
+        self.turn.engine.write("intend", write).await?;
+        // As the statement did: what failed before was something else.
+        self.row.attempts = 0;
+        Ok(())
     }
 
     async fn ready(&self, kind: &Kind, handle: Handle, outputs: Outputs, began: Instant) -> Result<Outcome, Broken> {
@@ -174,11 +177,12 @@ impl Task<'_> {
         self.write("rename", write).await
     }
 
-    async fn delete(&self) -> Result<Outcome, Broken> {
+    async fn delete(&mut self) -> Result<Outcome, Broken> {
         if self.row.state != ResourceState::Deleting {
             let step = Step::new("resource leaving", self.sentence("deleting")).of(&self.row.key);
             let write = store::resource::deleting(self.pool(), &self.turn.fence, &step, self.row.uid);
             self.turn.engine.write("deleting", write).await?;
+            self.row.attempts = 0;
         }
         let context = self.context_of(Default::default())?;
         let desired = stored_desired(self.turn, &self.row)?.unwrap_or(Value::Null);

@@ -16,7 +16,7 @@ use crate::support::aws::client_of_this_runtime;
 const SLOTS: usize = 4;
 
 /// The longest that a job may take; then it is stuck.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// What all jobs of a slot share.
 #[derive(Clone)]

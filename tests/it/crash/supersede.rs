@@ -12,7 +12,7 @@ use super::walk::Walk;
 use super::world::{World, options};
 
 /// Far below the lease: the worker that is overtaken gives way at once.
-const PROMPT: Duration = Duration::from_secs(10);
+const PROMPT: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_delete_at_any_point_undoes_what_runs() {

@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
 
     /// Polls until the newest operation of that path has ended.
     pub async fn end_of(&self, path: &str) -> Ended {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(100);
         loop {
             let reply = self.world.app().get(&format!("{path}/last_operation")).await;
             if reply.status == 410 || reply.status == 404 {

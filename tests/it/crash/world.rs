@@ -176,8 +176,10 @@ impl World {
 
     /// Nothing runs, nothing is due, nobody holds a lease.
     pub async fn assert_idle(&self) {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut looks = 0;
         loop {
+            looks += 1;
             let busy: Vec<String> = sqlx::query_scalar(
                 "SELECT 'operation ' || kind || ' ' || description FROM operation WHERE state = 'in progress'
                  UNION ALL SELECT format('owner %s due %s leased until %s', uid, run_at, lease_until) FROM owner
@@ -189,7 +191,7 @@ impl World {
             if busy.is_empty() {
                 return;
             }
-            assert!(Instant::now() < deadline, "still busy: {busy:#?}");
+            assert!(Instant::now() < deadline, "still busy after {looks} looks: {busy:#?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
