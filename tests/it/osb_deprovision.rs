@@ -98,7 +98,8 @@ async fn a_delete_stops_and_undoes_what_runs(pool: PgPool) {
         let delete = named(app.delete(&at(&format!("{id}?{all}"))).await.expect(202));
         // Until it has ended, whoever asks about the one before hears of the delete.
         let poll = app.get(&at(&format!("{id}/last_operation?operation={before}"))).await.expect(200);
-        assert_eq!(poll["description"], "Accepted; deleting begins in a moment.");
+        let rows: Vec<String> = sqlx::query_scalar("SELECT concat_ws(' ', owner, id, kind, state, created_at, finished_at, description) FROM operation ORDER BY created_at").fetch_all(&app.pool).await.unwrap();
+        assert_eq!(poll["description"], "Accepted; deleting begins in a moment.", "{rows:#?} {before} {delete}");
         stopped.push((id, before, delete));
     }
     let engine = app.engine(Arc::new(Silent), engine_settings());

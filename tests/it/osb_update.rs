@@ -71,13 +71,14 @@ async fn what_changes_nothing_is_answered_at_once_and_without_waiting(pool: PgPo
         json!({ "parameters": { "retention": 600, "target": "main" } }),
         json!({ "parameters": { "key": null } }),
         json!({ "maintenance_info": { "version": "1.0.0" } }),
-        json!({ "context": { "platform": "kubernetes", "namespace": "team-a", "instance_name": "renamed" } }),
+        json!({ "context": { "platform": "kubernetes", "namespace": "team-b", "instance_name": "renamed" } }),
     ] {
         let reply = app.patch(&at(&id), &patch(&ids, changes.clone())).await;
         assert_eq!(reply.expect(200), json!({}), "{changes}");
     }
     let context: Value = sqlx::query_scalar("SELECT context FROM instance").fetch_one(&app.pool).await.unwrap();
     assert_eq!(context["instance_name"], "renamed");
+    assert_eq!(app.get(&at(&id)).await.expect(200)["metadata"]["labels"]["namespace"], "team-b");
 }
 
 #[sqlx::test]
