@@ -95,7 +95,7 @@ impl Broker {
             return Ok(None);
         };
         transaction.commit().await.map_err(store::Error::from)?;
-        self.accepted(OperationKind::Bind, &instance.offering);
+        self.accepted(OperationKind::Bind, lane, &instance.offering);
         Ok(Some(Begun::Operation(operation)))
     }
 

@@ -29,7 +29,7 @@ impl Broker {
             // Whoever asks again may have repaired what it failed at.
             store::operation::hurry(&mut *transaction, instance.uid).await?;
             transaction.commit().await.map_err(store::Error::from)?;
-            self.0.parts.wake.work();
+            self.0.parts.wake.work(Lane::Async);
             return accepted(live.id);
         }
         let ordered = self.plan_of(&instance).await?;
@@ -56,7 +56,7 @@ impl Broker {
         store::operation::accept(&mut *transaction, instance.uid, kind, Lane::Async, &operation, &Change::default())
             .await?;
         transaction.commit().await.map_err(store::Error::from)?;
-        self.accepted(kind, &instance.offering);
+        self.accepted(kind, Lane::Async, &instance.offering);
         accepted(operation.id)
     }
 }

@@ -28,7 +28,7 @@ use crate::catalog::Shelf;
 use crate::metrics::Metrics;
 use crate::osb::{self, ApiVersion, LastOperation, OperationId, OriginatingIdentity, PlatformName};
 use crate::policy::Policy;
-use crate::store::{self, PgPool, Singles, Wake};
+use crate::store::{self, Lane, PgPool, Singles, Wake};
 use crate::vault::{ExposeSecret, SecretString, Vault};
 
 /// The broker. Clones share everything.
@@ -189,14 +189,14 @@ impl Broker {
     }
 
     /// An operation was committed.
-    fn accepted(&self, kind: store::OperationKind, offering: &str) {
+    fn accepted(&self, kind: store::OperationKind, lane: Lane, offering: &str) {
         self.0.parts.metrics.operation_accepted(kind.as_str(), offering);
         match kind {
             // They may have taken the place of another.
             store::OperationKind::Deprovision | store::OperationKind::Unbind | store::OperationKind::Update => {
-                self.0.parts.wake.overtaken()
+                self.0.parts.wake.overtaken(lane)
             }
-            _ => self.0.parts.wake.work(),
+            _ => self.0.parts.wake.work(lane),
         }
     }
 }

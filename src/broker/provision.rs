@@ -14,7 +14,7 @@ use crate::osb::{
 use crate::policy::{Decision, Quota, Refusal};
 use crate::store::instance::{Counted, Instance};
 use crate::store::operation::{NewOperation, Operation};
-use crate::store::{self, OperationKind, PgConnection, Phase, State, place};
+use crate::store::{self, Lane, OperationKind, PgConnection, Phase, State, place};
 
 impl Broker {
     /// Orders an instance. Checks in the order of the specification's checkers: ids, what exists, parameters,
@@ -81,7 +81,7 @@ impl Broker {
             let joined = self.replayed(&winner, &asked, accepts_incomplete).await?;
             return joined.ok_or(Error::ConcurrencyError);
         }
-        self.accepted(OperationKind::Provision, ordered.revision.name());
+        self.accepted(OperationKind::Provision, Lane::Async, ordered.revision.name());
         Ok(Outcome::Accepted(response))
     }
 

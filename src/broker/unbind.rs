@@ -27,7 +27,7 @@ impl Broker {
                 // Whoever asks again may have repaired what it failed at.
                 store::operation::hurry(&mut *transaction, binding.uid).await?;
                 transaction.commit().await.map_err(store::Error::from)?;
-                self.0.parts.wake.work();
+                self.0.parts.wake.work_somewhere();
                 live.id
             }
             None => {
@@ -45,7 +45,7 @@ impl Broker {
                 store::operation::accept(&mut *transaction, binding.uid, kind, lane, &operation, &Change::default())
                     .await?;
                 transaction.commit().await.map_err(store::Error::from)?;
-                self.accepted(kind, &instance.offering);
+                self.accepted(kind, lane, &instance.offering);
                 operation.id
             }
         };

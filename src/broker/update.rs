@@ -120,7 +120,7 @@ impl Broker {
         store::operation::supersede(&mut *transaction, instance.uid).await?;
         store::operation::accept(&mut *transaction, instance.uid, kind, Lane::Async, &operation, &change).await?;
         transaction.commit().await.map_err(store::Error::from)?;
-        self.accepted(kind, aim.ordered.revision.name());
+        self.accepted(kind, Lane::Async, aim.ordered.revision.name());
 
         let names = Names::of_instance(self.prefix(), &facts(&instance), plan, aim.params);
         Ok(Outcome::Accepted(self.response(&aim.ordered, &names, Some(operation.id))?))

@@ -8,7 +8,7 @@ use super::Broken;
 use super::ends::{self, follow_up, succeeded};
 use super::subject::Blueprint;
 use super::turn::{Next, Turn};
-use crate::store::{self, OperationKind, OwnerKind, Phase, State, Step, place};
+use crate::store::{self, Lane, OperationKind, OwnerKind, Phase, State, Step, place};
 
 /// How often a waiting instance looks at its bindings without being woken.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub(super) async fn remove(turn: &mut Turn<'_>) -> Result<Next, Broken> {
         begun |= engine.write("unbind", unbind).await?;
     }
     if begun {
-        engine.0.parts.wake.overtaken();
+        engine.0.parts.wake.overtaken(Lane::Async);
     }
     if turn.subject.operation.expired && turn.subject.operation.kind == OperationKind::Deprovision {
         let names: Vec<&str> = bound.iter().map(|binding| binding.id.as_str()).collect();
@@ -67,7 +67,7 @@ pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint, sh
             .await
     };
     if engine.write("updated", become_updated).await? > 0 {
-        engine.0.parts.wake.overtaken();
+        engine.0.parts.wake.overtaken(Lane::Async);
     }
     turn.subject.operation.phase = Phase::Bindings;
     Ok(Next::Phase)
@@ -98,7 +98,8 @@ pub(super) async fn tell_instance(turn: &Turn<'_>) {
     let Some(binding) = &turn.subject.binding else { return };
     let engine = turn.engine;
     match store::owner::wake(engine.pool(), binding.instance).await {
-        Ok(()) => engine.0.parts.wake.work(),
+        Ok(true) => engine.0.parts.wake.work(Lane::Async),
+        Ok(false) => {}
         Err(error) => tracing::debug!(%error, "an instance was not told; it looks by itself"),
     }
 }

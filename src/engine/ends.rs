@@ -14,7 +14,7 @@ use crate::driver::{Class, Context, Handle};
 use crate::osb::{BindingResponse, Credentials, OperationId};
 use crate::store::operation::{End, NewOperation};
 use crate::store::resource::Resource;
-use crate::store::{self, OperationKind, OperationState, OwnerKind, ResourceState, State, Step, place};
+use crate::store::{self, Lane, OperationKind, OperationState, OwnerKind, ResourceState, State, Step, place};
 
 /// How long an operation of ours that nobody polls is given before it counts as overdue in the operator's list.
 const FOLLOW_UP_LASTS: Duration = Duration::from_secs(24 * 3600);
@@ -247,7 +247,7 @@ pub(super) async fn end(turn: &Turn<'_>, step: Step, end: &End<'_>) -> Result<Ne
         instance = %turn.subject.instance.id, platform = %turn.subject.instance.platform, "{}", step.message
     );
     if end.follow_up.is_some() {
-        engine.0.parts.wake.work();
+        engine.0.parts.wake.work(Lane::Async);
     }
     Ok(Next::Ended)
 }

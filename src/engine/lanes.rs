@@ -33,6 +33,10 @@ impl Targets {
         }
     }
 
+    fn count(&self, target: &str) -> usize {
+        self.lock().get(target).copied().unwrap_or_default()
+    }
+
     fn running(&self) -> Vec<(String, usize)> {
         self.lock().iter().map(|(target, count)| (target.clone(), *count)).collect()
     }
@@ -68,7 +72,7 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
     let free = Arc::new(Semaphore::new(workers));
     // Dropped with this future, and its tasks with it.
     let mut turns = JoinSet::new();
-    let mut due = engine.0.parts.wake.due();
+    let mut due = engine.0.parts.wake.due(lane);
     while !engine.is_stopping() {
         // Seen before looking, so that what is committed while we look is not slept over.
         due.mark_unchanged();
@@ -95,13 +99,22 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
         let idle = claimed.is_empty();
         for (claim, granted) in claimed {
             let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { break };
-            let engine = engine.clone();
+            let (engine, free) = (engine.clone(), Arc::clone(&free));
             let entered = Entered::new(&engine, &claim.target);
             turns.spawn(async move {
-                take_turn(&engine, lane, &claim, granted).await;
+                let due_again = take_turn(&engine, lane, &claim, granted).await;
+                let full = engine.0.targets.count(&claim.target) >= engine.0.parts.settings.per_target;
+                let full = full || free.available_permits() == 0;
                 drop((entered, permit));
-                // Whoever found no free worker or a target at its cap looks again.
-                engine.0.parts.wake.work_here();
+                let wake = &engine.0.parts.wake;
+                if due_again {
+                    // By an operation that took the place of this one, perhaps in the other lane.
+                    Lane::ALL.into_iter().for_each(|lane| wake.work_here(lane));
+                } else if full {
+                    // Whoever found no free worker or a target at its cap looks again. Otherwise nobody waits for this turn,
+                    // and looking costs as much as one of its writes.
+                    wake.work_here(lane);
+                }
             });
         }
         if idle {
@@ -122,13 +135,14 @@ async fn release_later(engine: Engine, claim: Claim, after: Option<Duration>) {
     while Instant::now() < ends {
         tokio::time::sleep(Duration::from_millis(500)).await;
         if store::owner::release(engine.pool(), &claim, after).await.is_ok() {
-            engine.0.parts.wake.work();
+            engine.0.parts.wake.work_somewhere();
             return;
         }
     }
 }
 
-async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant) {
+/// Takes a turn and hands the lease back. Answers whether the owner is due again at once.
+async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant) -> bool {
     let settings = &engine.0.parts.settings;
     engine.listener().claimed(lane.as_str());
     let hold = engine.0.leases.hold(claim, granted, settings.lease);
@@ -139,7 +153,7 @@ async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant)
         // The write that ended it has handed the lease back.
         Ok(None) => {
             engine.listener().turn(lane.as_str(), "ended");
-            return;
+            return false;
         }
         Err(Broken::Store(store::Error::Fenced)) => ("fenced", None),
         Err(Broken::LeaseLost) => ("fenced", Some(Duration::ZERO)),
@@ -153,17 +167,21 @@ async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant)
         }
     };
     engine.listener().turn(lane.as_str(), outcome);
-    if let Err(error) = store::owner::release(engine.pool(), claim, after).await {
-        tracing::warn!(owner = %claim.owner, %error, "a lease could not be handed back; it is tried again");
-        tokio::spawn(release_later(engine.clone(), claim.clone(), after));
-        return;
-    }
+    let due_again = match store::owner::release(engine.pool(), claim, after).await {
+        Ok(due_again) => due_again,
+        Err(error) => {
+            tracing::warn!(owner = %claim.owner, %error, "a lease could not be handed back; it is tried again");
+            tokio::spawn(release_later(engine.clone(), claim.clone(), after));
+            return false;
+        }
+    };
     // Not every wait need wait for the next poll.
-    if let Some(after) = after.filter(|after| *after < settings.poll * 4) {
+    if let (Some(after), false) = (after.filter(|after| *after < settings.poll * 4), due_again) {
         let wake = engine.0.parts.wake.clone();
         tokio::spawn(async move {
             tokio::time::sleep(after).await;
-            wake.work_here();
+            wake.work_here(lane);
         });
     }
+    due_again
 }

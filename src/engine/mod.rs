@@ -130,7 +130,7 @@ impl Engine {
             () = stopping => {}
         }
         // What was handed back is for the other replicas now.
-        parts.wake.tell(&parts.pool).await;
+        parts.wake.leave(&parts.pool).await;
         housekeeping::leave(self).await;
     }
 

@@ -132,28 +132,30 @@ pub async fn renew(db: impl PgExecutor<'_>, claims: &[(Uuid, i64)], lease: Durat
 
 /// Hands a lease back. `after`: when this turn wants to be called again; it counts only if nobody superseded it and nothing
 /// happened that it might have missed: whoever made the owner due meanwhile is heard, and an operation that ended stays so.
-pub async fn release(db: impl PgExecutor<'_>, claim: &Claim, after: Option<Duration>) -> Result<()> {
-    sqlx::query!(
-        "UPDATE owner SET lease_id = NULL, lease_until = NULL,
+/// Answers whether the owner is due again at once.
+pub async fn release(db: impl PgExecutor<'_>, claim: &Claim, after: Option<Duration>) -> Result<bool> {
+    let due = sqlx::query_scalar!(
+        r#"UPDATE owner SET lease_id = NULL, lease_until = NULL,
                 run_at = CASE WHEN epoch = $3 AND $4::interval IS NOT NULL AND run_at = $5 THEN now() + $4 ELSE run_at END
-         WHERE uid = $1 AND lease_id = $2",
+         WHERE uid = $1 AND lease_id = $2 RETURNING run_at <= now() AS "due""#,
         claim.owner.uuid(),
         claim.lease,
         claim.epoch,
         after.map(interval),
         claim.due as Option<Timestamp>,
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    Ok(())
+    Ok(due.flatten().unwrap_or_default())
 }
 
-/// Makes an owner due now: something it waited for has happened. Nothing is lost if this is: whoever waits looks again.
-pub async fn wake(db: impl PgExecutor<'_>, owner: Uid) -> Result<()> {
-    sqlx::query!("UPDATE owner SET run_at = now() WHERE uid = $1 AND run_at IS NOT NULL", owner.uuid())
+/// Makes an owner due now, if it waits: something it waited for has happened. Nothing is lost if this is: whoever waits looks
+/// again. Answers whether it waited.
+pub async fn wake(db: impl PgExecutor<'_>, owner: Uid) -> Result<bool> {
+    let woken = sqlx::query!("UPDATE owner SET run_at = now() WHERE uid = $1 AND run_at IS NOT NULL", owner.uuid())
         .execute(db)
         .await?;
-    Ok(())
+    Ok(woken.rows_affected() > 0)
 }
 
 /// Nothing is to be done for this owner: it is not due any more, and the lease is handed back.

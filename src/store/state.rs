@@ -124,6 +124,9 @@ pub enum Lane {
 }
 
 impl Lane {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Async, Self::Sync];
+
     /// The word for it in metrics.
     pub fn as_str(self) -> &'static str {
         match self {

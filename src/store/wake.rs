@@ -6,24 +6,32 @@
 //! that notifies, so a `NOTIFY` inside every accepting transaction would let one request commit at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 use sqlx::{PgExecutor, PgPool};
 use tokio::sync::{Notify, broadcast, watch};
+use uuid::Uuid;
 
-use super::Result;
+use super::{Lane, Result};
 use crate::osb::OperationId;
 
 const CHANNEL: &str = "chandlery";
 
-/// The payload that says: somebody's turn was overtaken.
-const OVERTAKEN: &str = "overtaken";
+/// What a notification tells, as bits of its payload: there may be work in a lane (see [`work_in`]), an operation ended,
+/// somebody's turn was overtaken.
+const FINISHED: u8 = 1 << 2;
+const OVERTAKEN: u8 = 1 << 3;
+const ANYTHING: u8 = u8::MAX;
+
+fn work_in(lane: Lane) -> u8 {
+    1 << lane as u8
+}
 
 /// Rings every bell of every replica: for a program that is none of them and may have overtaken a turn.
 pub async fn ring(db: impl PgExecutor<'_>) -> Result<()> {
-    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(OVERTAKEN).execute(db).await?;
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(db).await?;
     Ok(())
 }
 
@@ -33,21 +41,25 @@ pub struct Wake(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Counts up; every lane watches it, so that one bell wakes them all.
-    due: watch::Sender<u64>,
+    /// Begins every payload of ours: what we tell the others we know ourselves, and looking twice would double the claims.
+    name: Uuid,
+    /// One bell per lane, which counts up: looking for work that is in another lane would cost as much as finding some.
+    due: [watch::Sender<u64>; Lane::ALL.len()],
     overtaken: Notify,
     outgoing: Notify,
-    tell_overtaken: AtomicBool,
+    /// What is to be told to the other replicas next.
+    news: AtomicU8,
     finished: broadcast::Sender<Option<OperationId>>,
 }
 
 impl Default for Wake {
     fn default() -> Self {
         Self(Arc::new(Inner {
-            due: watch::Sender::new(0),
+            name: Uuid::new_v4(),
+            due: Lane::ALL.map(|_| watch::Sender::new(0)),
             overtaken: Notify::new(),
             outgoing: Notify::new(),
-            tell_overtaken: AtomicBool::new(false),
+            news: AtomicU8::new(0),
             // 256 finished operations may pass unseen by a slow waiter; one that missed some is told so and reads its row.
             finished: broadcast::channel(256).0,
         }))
@@ -55,28 +67,33 @@ impl Default for Wake {
 }
 
 impl Wake {
-    /// Work was committed: wakes the workers here and, soon, those elsewhere.
-    pub fn work(&self) {
-        self.work_here();
-        self.0.outgoing.notify_one();
+    /// Work was committed: wakes the lane's workers here and, soon, those elsewhere.
+    pub fn work(&self, lane: Lane) {
+        self.work_here(lane);
+        self.tell_soon(work_in(lane));
+    }
+
+    /// Work was committed in a lane that the caller does not know.
+    pub fn work_somewhere(&self) {
+        Lane::ALL.into_iter().for_each(|lane| self.work(lane));
     }
 
     /// Work of this process fell due: wakes the workers here only.
-    pub fn work_here(&self) {
-        self.0.due.send_modify(|count| *count = count.wrapping_add(1));
+    pub fn work_here(&self, lane: Lane) {
+        self.0.due[lane as usize].send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// An operation took the place of another, which some worker, here or elsewhere, may be busy with: it is to look at once
     /// whether its lease still stands, so that the new one need not wait for it.
-    pub fn overtaken(&self) {
-        self.0.overtaken.notify_one();
-        self.0.tell_overtaken.store(true, Ordering::Relaxed);
-        self.work();
+    pub fn overtaken(&self, lane: Lane) {
+        let news = work_in(lane) | FINISHED | OVERTAKEN;
+        self.look(news);
+        self.tell_soon(news);
     }
 
     /// Changes when there may be work. Mark it as seen before looking at the rows, so that nothing is slept over.
-    pub fn due(&self) -> watch::Receiver<u64> {
-        self.0.due.subscribe()
+    pub fn due(&self, lane: Lane) -> watch::Receiver<u64> {
+        self.0.due[lane as usize].subscribe()
     }
 
     /// Resolves when some turn may have been overtaken. For one listener.
@@ -88,6 +105,11 @@ impl Wake {
     pub fn finished(&self, operation: OperationId) {
         // Nobody waiting is no error.
         let _ = self.0.finished.send(Some(operation));
+        self.tell_soon(FINISHED);
+    }
+
+    fn tell_soon(&self, news: u8) {
+        self.0.news.fetch_or(news, Ordering::Relaxed);
         self.0.outgoing.notify_one();
     }
 
@@ -101,9 +123,13 @@ impl Wake {
         tokio::join!(self.send(&pool), self.receive(&pool));
     }
 
-    /// Tells the other replicas at once that there is something for them to look at.
-    pub async fn tell(&self, pool: &PgPool) {
-        let payload = if self.0.tell_overtaken.swap(false, Ordering::Relaxed) { OVERTAKEN } else { "" };
+    /// Tells the other replicas at once that what was done here is theirs now.
+    pub async fn leave(&self, pool: &PgPool) {
+        self.tell(pool, ANYTHING).await;
+    }
+
+    async fn tell(&self, pool: &PgPool, news: u8) {
+        let payload = format!("{} {news}", self.0.name);
         let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(pool).await;
         if let Err(error) = sent {
             tracing::debug!(%error, "could not notify the other replicas; they poll");
@@ -113,7 +139,7 @@ impl Wake {
     async fn send(&self, pool: &PgPool) {
         loop {
             self.0.outgoing.notified().await;
-            self.tell(pool).await;
+            self.tell(pool, self.0.news.swap(0, Ordering::Relaxed)).await;
             // One notification a tick is enough for any number of rows.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -132,20 +158,29 @@ impl Wake {
         }
     }
 
-    /// Until the connection breaks; then nobody knows what was missed, so everybody looks.
+    /// Until the connection breaks. Nobody knows what was missed before it stood, so everybody looks first.
     async fn pass_on(&self, listener: &mut PgListener) {
+        self.look(ANYTHING);
+        let own = self.0.name.to_string();
         while let Ok(Some(notification)) = listener.try_recv().await {
-            if notification.payload() == OVERTAKEN {
-                self.0.overtaken.notify_one();
+            match notification.payload().split_once(' ') {
+                Some((name, _)) if name == own => {}
+                Some((_, news)) => self.look(news.parse().unwrap_or(ANYTHING)),
+                // A program that is no replica (see `ring`) may have done anything.
+                None => self.look(ANYTHING),
             }
-            self.look();
         }
-        self.0.overtaken.notify_one();
-        self.look();
     }
 
-    fn look(&self) {
-        self.work_here();
-        let _ = self.0.finished.send(None);
+    fn look(&self, news: u8) {
+        if news & OVERTAKEN != 0 {
+            self.0.overtaken.notify_one();
+        }
+        for lane in Lane::ALL.into_iter().filter(|lane| news & work_in(*lane) != 0) {
+            self.work_here(lane);
+        }
+        if news & FINISHED != 0 {
+            let _ = self.0.finished.send(None);
+        }
     }
 }

@@ -125,7 +125,7 @@ async fn hasten(app: &TestApp, attempts: i32, after: &str) {
     let sql = "WITH o AS (UPDATE owner SET run_at = now() + $2::text::interval WHERE run_at IS NOT NULL)
                UPDATE resource SET attempts = $1, run_at = now() + $2::text::interval WHERE class IS NOT NULL";
     sqlx::query(sql).bind(attempts).bind(after).execute(&app.pool).await.unwrap();
-    app.wake.work();
+    app.wake.work(chandlery::store::Lane::Async);
 }
 
 #[sqlx::test]

@@ -181,15 +181,9 @@ async fn requests_are_bounded_in_number_and_time(pool: PgPool) {
     wire.check("too_many");
 
     let address = app.url.strip_prefix("http://").unwrap();
-<<<<<<< HEAD
     let head = concat!(
         "PUT /v2/service_instances/slow HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token\r\nx-broker-api-version: 2.17\r\n",
         "x-broker-api-request-identity: slow\r\ncontent-length: 100\r\n\r\n{\"service_id\":"
-=======
-    let head = String::from(
-        "PUT /v2/service_instances/slow HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token\r\nx-broker-api-version: 2.17\r\n\
-         x-broker-api-request-identity: slow\r\ncontent-length: 100\r\n\r\n{\"service_id\":",
->>>>>>> saved-proto
     );
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -28,7 +28,6 @@ async fn a_replica_that_stops_hands_over_at_once() {
         let handover = async {
             world.points.hit().await;
             world.second(slow).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
             let stopped = world.stop();
             world.points.go_on();
             stopped.await;

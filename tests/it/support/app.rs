@@ -15,7 +15,7 @@ use chandlery::http::{self, App, Server};
 use chandlery::metrics::Metrics;
 use chandlery::osb::Uid;
 use chandlery::policy::{self, Policy};
-use chandlery::store::Wake;
+use chandlery::store::{Lane, Wake};
 use chandlery::vault::{FileMasterKey, MasterKey, Vault};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -261,7 +261,7 @@ impl TestApp {
     pub async fn expire_leases(&self) {
         let ended = "UPDATE owner SET lease_until = now() - interval '1 hour' WHERE lease_id IS NOT NULL";
         sqlx::query(ended).execute(&self.pool).await.unwrap();
-        self.wake.work();
+        self.wake.work(Lane::Async);
     }
 
     /// A request with the usual credentials and version.
