@@ -6,8 +6,6 @@ export SQLX_OFFLINE ?= true
 WORLD := python3 tests/world --with-parent
 PHASE := $(WORLD) phase
 SUITE := $(WORLD) test -- cargo test --locked --quiet
-# Tests that run in `make test-full` only, until they have been proved steady on a machine without other load.
-SETTLING := osb_deprovision::a_delete_stops crash::database crash::faults crash::handover crash::kill crash::pause crash::process crash::supersede
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -29,7 +27,7 @@ run: setup  ## a broker on your own DATABASE_URL and AWS account
 	@$(WORLD) run
 
 test: checks  ## everything that must pass before a change lands (a sample of the crash test)
-	@$(PHASE) "tests" -- $(SUITE) -- $(addprefix --skip ,$(SETTLING))
+	@$(PHASE) "tests" -- $(SUITE)
 
 test-full: export CHANDLERY_TEST_FULL = 1
 test-full: checks  ## as test, with the crash test at every point of every offering

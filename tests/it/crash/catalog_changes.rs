@@ -7,7 +7,7 @@ use chandlery::catalog::Catalog;
 use super::jobs;
 use super::kill::{all_cases, recorded};
 use super::parameters::Case;
-use super::points::{Points, Stop};
+use super::points::{Point, Points, Stop};
 use super::walk::Walk;
 use super::world::World;
 
@@ -38,26 +38,25 @@ async fn an_operation_ends_by_the_revision_it_began_with() {
     let (seed, mut jobs) = (jobs::seed(), Vec::new());
     for case in all_cases().await.into_iter().filter(|case| case.is_first) {
         let (points, _) = recorded(&case).await;
-        let after = points.iter().position(|point| point == "after write end").unwrap();
-        let points = (0..after).filter(|&number| !points[number].starts_with("answer"));
-        jobs.extend(points.map(|number| (format!("catalog {} {number}", case.name()), (case.clone(), number))));
+        let after = points.iter().position(|point| point.name == "after write end").unwrap();
+        let points = points.into_iter().take(after).enumerate().filter(|(_, point)| !point.name.starts_with("answer"));
+        jobs.extend(points.map(|(n, point)| (format!("catalog {} {n}", case.name()), (case.clone(), point))));
     }
     println!("seed {seed} of {} jobs", jobs.len());
     let directory = changed();
     let there = directory.clone();
-    jobs::run("catalog changes", jobs::sampled(jobs, 12, seed), move |slot, (case, number): (Case, usize)| {
+    jobs::run("catalog changes", jobs::sampled(jobs, 12, seed), move |slot, (case, point): (Case, Point)| {
         let there = there.clone();
         async move {
-            let world = World::begin(&slot, Points::at(number, Stop::Until)).await;
+            let world = World::begin(&slot, Points::at(point.clone(), Stop::Until)).await;
             let walk = Walk::new(&world, &case);
             let digest = world.app().shelf.current().by_name(&case.offering).unwrap().digest.clone();
             let change = async {
-                world.points.hit().await;
                 let catalog = Catalog::load(&there, &world.app().registry).unwrap();
                 world.app().broker.publish(catalog).await.unwrap();
                 world.points.go_on();
             };
-            let (ended, ()) = tokio::join!(walk.provision(), change);
+            let ended = world.disturbed(walk.provision(), change).await;
             walk.succeeded(ended);
             // Another process that knows the new catalog only goes on by what the database says.
             world.crash_into(there).await;

@@ -14,25 +14,24 @@ async fn a_replica_that_stops_hands_over_at_once() {
     let mut jobs = Vec::new();
     for case in all_cases().await {
         let (points, _) = recorded(&case).await;
-        let points = (0..points.len()).filter(|&number| !points[number].starts_with("answer"));
-        jobs.extend(points.map(|number| (format!("handover {} {number}", case.name()), (case.clone(), number))));
+        let points = points.into_iter().enumerate().filter(|(_, point)| !point.name.starts_with("answer"));
+        jobs.extend(points.map(|(n, point)| (format!("handover {} {n}", case.name()), (case.clone(), point))));
     }
     println!("seed {seed} of {} jobs", jobs.len());
-    jobs::run("handover", jobs::sampled(jobs, 24, seed), |slot, (case, number)| async move {
+    jobs::run("handover", jobs::sampled(jobs, 24, seed), |slot, (case, point)| async move {
         let mut slow = options();
         // Only the bell can wake the other one in time.
         slow.settings.poll = Duration::from_secs(30);
-        let world = World::with(&slot, Points::at(number, Stop::Until), options()).await;
+        let world = World::with(&slot, Points::at(point, Stop::Until), options()).await;
         let walk = Walk::new(&world, &case);
         let began = Instant::now();
         let handover = async {
-            world.points.hit().await;
             world.second(slow).await;
             let stopped = world.stop();
             world.points.go_on();
             stopped.await;
         };
-        tokio::join!(walk.whole(), handover);
+        world.disturbed(walk.whole(), handover).await;
         assert!(began.elapsed() < Duration::from_secs(25), "it took {:?}", began.elapsed());
         world.end().await;
     })

@@ -2,12 +2,12 @@
 
 use super::jobs::{self, Slot};
 use super::parameters::{Case, cases};
-use super::points::{Points, Stop};
+use super::points::{Point, Points, Stop};
 use super::walk::Walk;
 use super::world::World;
 
 /// The points of a walk, by running it once undisturbed.
-pub async fn recorded(case: &Case) -> (Vec<String>, Vec<(String, String)>) {
+pub async fn recorded(case: &Case) -> (Vec<Point>, Vec<(String, String)>) {
     let slot = Slot::new().await;
     let world = World::begin(&slot, Points::recording()).await;
     Walk::new(&world, case).whole().await;
@@ -34,12 +34,14 @@ async fn killed_at_any_point_it_goes_on_elsewhere() {
         let (points, _) = recorded(&case).await;
         println!("{}: {} points, update {:?}", case.name(), points.len(), case.update);
         let jobs = if case.is_first { &mut always } else { &mut sometimes };
-        jobs.extend((0..points.len()).map(|number| (format!("kill {} {number}", case.name()), (case.clone(), number))));
+        for (number, point) in points.into_iter().enumerate() {
+            jobs.push((format!("kill {} {number}", case.name()), (case.clone(), point)));
+        }
     }
     println!("seed {seed} of {} points of other plans", sometimes.len());
     always.extend(jobs::sampled(sometimes, 60, seed));
-    jobs::run("kill", always, |slot, (case, number)| async move {
-        let world = World::begin(&slot, Points::at(number, Stop::ForEver)).await;
+    jobs::run("kill", always, |slot, (case, point)| async move {
+        let world = World::begin(&slot, Points::at(point, Stop::ForEver)).await;
         world.crashing(Walk::new(&world, &case).whole()).await;
         world.end().await;
     })

@@ -26,21 +26,21 @@ async fn a_frozen_worker_makes_nothing_twice() {
     for case in all_cases().await.into_iter().filter(|case| jobs::is_full() || case.is_first) {
         let (points, _) = recorded(&case).await;
         for (number, point) in points.iter().enumerate() {
-            let makes = point.starts_with("before call") && point.contains(":Create");
-            let writes = point.starts_with("before write") && (number % 3 == 0 || jobs::is_full());
+            let makes = point.name.starts_with("before call") && point.name.contains(":Create");
+            let writes = point.name.starts_with("before write") && (number % 3 == 0 || jobs::is_full());
             if makes || writes {
-                jobs.push((format!("pause {} {number} {point}", case.name()), (case.clone(), number, makes)));
+                let id = format!("pause {} {number} {}", case.name(), point.name);
+                jobs.push((id, (case.clone(), point.clone(), makes)));
             }
         }
     }
-    jobs::run("pause", jobs, |slot, (case, number, is_call)| async move {
+    jobs::run("pause", jobs, |slot, (case, point, is_call)| async move {
         let mut first = unrenewed();
         // Its only worker is the one that freezes, so it takes nothing else up meanwhile.
         first.settings.workers = 1;
-        let world = World::with(&slot, Points::at(number, Stop::Frozen), first).await;
+        let world = World::with(&slot, Points::at(point, Stop::Frozen), first).await;
         let walk = Walk::new(&world, &case);
         let frozen = async {
-            world.points.hit().await;
             let (gave_way, refused) = (world.points.given_way(), world.points.fenced());
             overtaken(&world).await;
             world.points.go_on();
@@ -50,7 +50,7 @@ async fn a_frozen_worker_makes_nothing_twice() {
             }
             assert!(!world.points.sent_late(), "a call was sent after its lease had ended");
         };
-        tokio::join!(walk.whole(), frozen);
+        world.disturbed(walk.whole(), frozen).await;
         world.end().await;
     })
     .await;

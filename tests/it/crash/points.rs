@@ -1,6 +1,7 @@
 //! The points at which a worker can be stopped: every write of the engine and every call to AWS, before and after, and
 //! every request.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,15 +21,24 @@ pub enum Stop {
     Frozen,
 }
 
-/// Whether to stop at the point of that number and name, and how.
-type Stops = dyn Fn(usize, &str) -> Option<Stop> + Send + Sync;
+/// A point of a run: its name, and how many of that name came before. Not its place among all, because what goes on at the
+/// same time (a binding that follows an update) comes in another order the next time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    pub name: String,
+    pub nth: usize,
+}
+
+/// Whether to stop at a point, and how.
+type Stops = dyn Fn(&Point) -> Option<Stop> + Send + Sync;
 
 /// Numbers the points of a run as they come, and stops at one.
 pub struct Points {
-    seen: Mutex<Vec<String>>,
+    seen: Mutex<Vec<Point>>,
     calls: Mutex<Vec<(String, String)>>,
     stop: Box<Stops>,
     hit: Notify,
+    was_hit: AtomicBool,
     go: Notify,
     thaw: (Mutex<bool>, Condvar),
     fenced: Mutex<usize>,
@@ -38,12 +48,13 @@ pub struct Points {
 }
 
 impl Points {
-    pub fn new(stop: impl Fn(usize, &str) -> Option<Stop> + Send + Sync + 'static) -> Self {
+    pub fn new(stop: impl Fn(&Point) -> Option<Stop> + Send + Sync + 'static) -> Self {
         Self {
             seen: Mutex::default(),
             calls: Mutex::default(),
             stop: Box::new(stop),
             hit: Notify::new(),
+            was_hit: AtomicBool::new(false),
             go: Notify::new(),
             thaw: Default::default(),
             fenced: Mutex::default(),
@@ -54,17 +65,22 @@ impl Points {
 
     /// Only counts.
     pub fn recording() -> Self {
-        Self::new(|_, _| None)
+        Self::new(|_| None)
     }
 
-    /// Stops at the point of that number.
-    pub fn at(number: usize, how: Stop) -> Self {
-        Self::new(move |n, _| (n == number).then_some(how))
+    /// Stops at that point of an earlier run.
+    pub fn at(point: Point, how: Stop) -> Self {
+        Self::new(move |here| (*here == point).then_some(how))
     }
 
     /// Resolves when the point is reached.
     pub async fn hit(&self) {
         self.hit.notified().await;
+    }
+
+    /// Whether the point has been reached.
+    pub fn was_hit(&self) -> bool {
+        self.was_hit.load(Ordering::SeqCst)
     }
 
     pub fn go_on(&self) {
@@ -73,7 +89,7 @@ impl Points {
         self.thaw.1.notify_all();
     }
 
-    pub fn seen(&self) -> Vec<String> {
+    pub fn seen(&self) -> Vec<Point> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -104,8 +120,10 @@ impl Points {
 
     fn count(&self, name: String) -> Option<Stop> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let stop = (self.stop)(seen.len(), &name);
-        seen.push(name);
+        let point = Point { nth: seen.iter().filter(|point| point.name == name).count(), name };
+        let stop = (self.stop)(&point);
+        self.was_hit.fetch_or(stop.is_some(), Ordering::SeqCst);
+        seen.push(point);
         stop
     }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::jobs;
 use super::kill::all_cases;
 use super::parameters::Case;
-use super::points::{Points, Stop};
+use super::points::{Point, Points, Stop};
 use super::walk::Walk;
 use super::world::World;
 use crate::support::aws::Aws;
@@ -66,7 +66,7 @@ async fn what_is_to_be_retained_after_an_update_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_global_name_that_somebody_holds_is_replaced() {
     let slot = slot().await;
-    let stop = |_: usize, point: &str| (point == "before call s3:CreateBucket").then_some(Stop::Until);
+    let stop = |point: &Point| (point.name == "before call s3:CreateBucket").then_some(Stop::Until);
     let world = World::begin(&slot, Points::new(stop)).await;
     let cases = all_cases().await;
     let case = cases.iter().find(|case| case.offering == "s3-bucket").unwrap();

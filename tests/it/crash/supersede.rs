@@ -20,25 +20,25 @@ async fn a_delete_at_any_point_undoes_what_runs() {
     let (mut always, mut sometimes) = (Vec::new(), Vec::new());
     for case in all_cases().await {
         let (points, _) = recorded(&case).await;
-        let ends: Vec<usize> = (0..points.len()).filter(|&n| points[n] == "after write end").collect();
+        let ends: Vec<usize> = (0..points.len()).filter(|&n| points[n].name == "after write end").collect();
         let jobs = if case.is_first { &mut always } else { &mut sometimes };
         let until = ends[1.min(ends.len() - 1)];
         for (number, point) in points.iter().enumerate().take(until) {
-            if point.starts_with("answer") {
+            if point.name.starts_with("answer") {
                 continue;
             }
             let (is_bind, here) = (number > ends[0], jobs::is_full() || number % 2 == 0);
             // Another replica hears of it by NOTIFY.
             for elsewhere in [false, true].into_iter().filter(|elsewhere| jobs::is_full() || *elsewhere != here) {
                 let id = format!("supersede {} {number}{}", case.name(), if elsewhere { " elsewhere" } else { "" });
-                jobs.push((id, (case.clone(), number, is_bind, elsewhere)));
+                jobs.push((id, (case.clone(), point.clone(), is_bind, elsewhere)));
             }
         }
     }
     println!("seed {seed} of {} jobs of other plans", sometimes.len());
     always.extend(jobs::sampled(sometimes, 20, seed));
-    jobs::run("supersede", always, |slot, (case, number, is_bind, elsewhere)| async move {
-        let world = World::begin(&slot, Points::at(number, Stop::Until)).await;
+    jobs::run("supersede", always, |slot, (case, point, is_bind, elsewhere)| async move {
+        let world = World::begin(&slot, Points::at(point, Stop::Until)).await;
         let walk = Walk::new(&world, &case);
         let path = if is_bind { walk.binding_path() } else { walk.instance_path() };
         if is_bind {

@@ -129,6 +129,24 @@ impl World {
         }
     }
 
+    /// Does something while something else happens at the chosen point.
+    pub async fn disturbed<T>(&self, work: impl Future<Output = T>, disturbance: impl Future<Output = ()>) -> T {
+        let disturbance = async {
+            self.points.hit().await;
+            disturbance.await;
+        };
+        tokio::pin!(work, disturbance);
+        tokio::select! {
+            biased;
+            () = &mut disturbance => work.await,
+            done = &mut work => {
+                assert!(self.points.was_hit(), "the point did not come: {:?}", self.points.seen());
+                disturbance.await;
+                done
+            }
+        }
+    }
+
     /// The rows of this world's account: key, name, owner, state.
     pub async fn rows(&self) -> Vec<(String, String, String, String)> {
         sqlx::query_as(
