@@ -48,8 +48,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     let master = setup::master_key(&config.secrets, &sessions)?;
 
-    // The other half is the broker's, for the single statements of requests.
-    let pool = setup::pool(&config.database, config.database.database_pool / 2).await?;
+    // A third is for transactions; the single statements of requests and those of turns have a third each.
+    let pool = setup::pool(&config.database, config.database.database_pool / 3).await?;
     let pending = store::pending_migrations(&pool).await?;
     if !pending.is_empty() {
         anyhow::bail!("the database is behind this version; run `chandlery migrate` first: {}", pending.join(", "));
@@ -107,10 +107,11 @@ async fn serve(
     };
     let rendered = {
         let (metrics, pool, max) = (Arc::clone(&metrics), pool.clone(), config.database.database_pool);
-        let broker = broker.clone();
+        let (broker, engine) = (broker.clone(), engine.clone());
         Arc::new(move || {
-            let (open, idle) = broker.connections();
-            metrics.pool(u64::from(pool.size()) + open as u64, (pool.num_idle() + idle) as u64, u64::from(max));
+            let all = [(pool.size() as usize, pool.num_idle()), broker.connections(), engine.connections()];
+            let (open, idle) = all.iter().fold((0, 0), |sum, one| (sum.0 + one.0 as u64, sum.1 + one.1 as u64));
+            metrics.pool(open, idle, u64::from(max));
             metrics.render()
         })
     };

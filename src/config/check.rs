@@ -106,8 +106,8 @@ impl Database {
             "DATABASE_URL must have the form postgres://user:password@host:port/database",
         );
         findings.wrong_if(
-            self.database_pool < 4,
-            "--database-pool must be 4 or more: requests, turns, renewals and the listener each need a connection",
+            self.database_pool < 6,
+            "--database-pool must be 6 or more: requests, turns and transactions have a third each, and the listener has one of the last",
         );
         findings.more_than_zero(&[("--database-acquire-timeout", self.database_acquire_timeout.is_zero())]);
     }
@@ -240,7 +240,7 @@ mod tests {
             ("--name-prefix Chandlery", "--name-prefix"),
             ("--attempt-timeout 16s", "--attempt-timeout"),
             ("--workers 0", "--workers must be more than zero"),
-            ("--database-pool 3", "4 or more"),
+            ("--database-pool 5", "6 or more"),
             ("--metrics-listen 127.0.0.1:8080", "same address"),
         ] {
             let arguments = arguments.replace("--name-prefix -x", "--name-prefix=-x");

@@ -82,14 +82,8 @@ impl Task<'_> {
             Ok(Progress::Waiting { handle, after, note }) => {
                 let mut step = Step::new("resource waiting", note).of(&self.row.key);
                 step.retry_after = Some(after);
-                let write = store::resource::waiting(
-                    self.pool(),
-                    &self.turn.fence,
-                    &step,
-                    self.row.uid,
-                    Some(&handle.0),
-                    after,
-                );
+                let write =
+                    store::resource::waiting(self.db(), &self.turn.fence, &step, self.row.uid, Some(&handle.0), after);
                 self.write("waiting", write).await
             }
             Err(fault) if fault.name_taken => self.rename(blueprint, fault).await,
@@ -119,15 +113,8 @@ impl Task<'_> {
         let step = Step::new("resource begun", self.sentence(verb)).of(&self.row.key);
         let place = place::desired_secrets(self.row.uid);
         let (public, sealed) = subject::seal(self.turn.engine.vault(), place, wanted.value.clone(), &wanted.secrets)?;
-        let write = store::resource::intend(
-            self.pool(),
-            &self.turn.fence,
-            &step,
-            self.row.uid,
-            state,
-            &public,
-            sealed.as_ref(),
-        );
+        let write =
+            store::resource::intend(self.db(), &self.turn.fence, &step, self.row.uid, state, &public, sealed.as_ref());
         self.turn.engine.write("intend", write).await?;
         // As the statement did: what failed before was something else.
         self.row.attempts = 0;
@@ -157,7 +144,7 @@ impl Task<'_> {
         step.took =
             Some(self.row.running_for.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(began.elapsed()));
         let write = store::resource::ready(
-            self.pool(),
+            self.db(),
             &self.turn.fence,
             &step,
             self.row.uid,
@@ -173,14 +160,14 @@ impl Task<'_> {
         let name = blueprint.renamed(self.turn.engine, &self.turn.subject, &self.row.key, generation)?;
         let mut step = Step::new("resource renamed", self.sentence("creating, under another name,")).of(&self.row.key);
         step.detail = Some(fault.message);
-        let write = store::resource::rename(self.pool(), &self.turn.fence, &step, self.row.uid, &name, generation);
+        let write = store::resource::rename(self.db(), &self.turn.fence, &step, self.row.uid, &name, generation);
         self.write("rename", write).await
     }
 
     async fn delete(&mut self) -> Result<Outcome, Broken> {
         if self.row.state != ResourceState::Deleting {
             let step = Step::new("resource leaving", self.sentence("deleting")).of(&self.row.key);
-            let write = store::resource::deleting(self.pool(), &self.turn.fence, &step, self.row.uid);
+            let write = store::resource::deleting(self.db(), &self.turn.fence, &step, self.row.uid);
             self.turn.engine.write("deleting", write).await?;
             self.row.attempts = 0;
         }
@@ -194,19 +181,19 @@ impl Task<'_> {
                     Step::new("resource gone", format!("{} is deleted{}", words(&self.row.key), self.tally.gone()))
                         .of(&self.row.key);
                 step.took = self.row.running_for.and_then(|s| Duration::try_from_secs_f64(s).ok());
-                let write = store::resource::gone(self.pool(), &self.turn.fence, &step, self.row.uid);
+                let write = store::resource::gone(self.db(), &self.turn.fence, &step, self.row.uid);
                 self.write("gone", write).await
             }
             Ok(Deletion::Waiting { after, note }) => {
                 let mut step = Step::new("resource waiting", note).of(&self.row.key);
                 step.retry_after = Some(after);
-                let write = store::resource::waiting(self.pool(), &self.turn.fence, &step, self.row.uid, None, after);
+                let write = store::resource::waiting(self.db(), &self.turn.fence, &step, self.row.uid, None, after);
                 self.write("waiting", write).await
             }
             Err(fault) if fault.class == Class::Gone => {
                 let message = format!("{} was gone already{}", words(&self.row.key), self.tally.gone());
                 let step = Step::new("resource gone", message).of(&self.row.key);
-                let write = store::resource::gone(self.pool(), &self.turn.fence, &step, self.row.uid);
+                let write = store::resource::gone(self.db(), &self.turn.fence, &step, self.row.uid);
                 self.write("gone", write).await
             }
             Err(fault) => self.fault(fault).await,
@@ -216,14 +203,14 @@ impl Task<'_> {
     async fn retain(&self) -> Result<Outcome, Broken> {
         let message = format!("{} stays in AWS as {}{}", words(&self.row.key), self.row.name, self.tally.gone());
         let step = Step::new("resource retained", message).of(&self.row.key);
-        let write = store::resource::retained(self.pool(), &self.turn.fence, &step, self.row.uid);
+        let write = store::resource::retained(self.db(), &self.turn.fence, &step, self.row.uid);
         self.write("retained", write).await
     }
 
     async fn drop_row(&self) -> Result<Outcome, Broken> {
         let message = format!("{} was never begun{}", words(&self.row.key), self.tally.gone());
         let step = Step::new("resource gone", message).of(&self.row.key);
-        self.write("gone", store::resource::gone(self.pool(), &self.turn.fence, &step, self.row.uid)).await
+        self.write("gone", store::resource::gone(self.db(), &self.turn.fence, &step, self.row.uid)).await
     }
 
     async fn fault(&self, fault: Fault) -> Result<Outcome, Broken> {
@@ -249,7 +236,7 @@ impl Task<'_> {
             Step::new("resource fault", format!("{}: {}{tail}", words(&self.row.key), fault.message)).of(&self.row.key);
         step.detail = fault.detail;
         step.retry_after = Some(after.min(Duration::from_secs(60)));
-        let write = store::resource::failed(self.pool(), &self.turn.fence, &step, self.row.uid, handle, class, after);
+        let write = store::resource::failed(self.db(), &self.turn.fence, &step, self.row.uid, handle, class, after);
         self.write("fault", write).await?;
         Ok(match verdict {
             Verdict::Again(_) => Outcome::Moved,
@@ -293,8 +280,8 @@ impl Task<'_> {
         self.row.handle.clone().map(Handle)
     }
 
-    fn pool(&self) -> &store::PgPool {
-        self.turn.engine.pool()
+    fn db(&self) -> &store::Singles {
+        self.turn.engine.db()
     }
 
     async fn write(

@@ -24,7 +24,7 @@ pub(super) fn first_of_removal(turn: &Turn<'_>) -> (Phase, Step) {
 /// Unbinds whatever is bound (a platform that forgot its bindings could never delete the instance otherwise).
 pub(super) async fn remove(turn: &mut Turn<'_>) -> Result<Next, Broken> {
     let engine = turn.engine;
-    let bound = store::binding::of_instance(engine.pool(), turn.fence.owner).await?;
+    let bound = store::binding::of_instance(engine.db(), turn.fence.owner).await?;
     if bound.is_empty() {
         return turn.enter((Phase::Forward, Step::new("deleting", "deleting the instance's resources"))).await;
     }
@@ -77,15 +77,15 @@ pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint, sh
 pub(super) async fn refresh(turn: &mut Turn<'_>) -> Result<Next, Broken> {
     let engine = turn.engine;
     if !turn.subject.operation.expired {
-        for binding in store::binding::of_instance(engine.pool(), turn.fence.owner).await? {
-            let live = store::operation::live(engine.pool(), binding.uid).await?;
+        for binding in store::binding::of_instance(engine.db(), turn.fence.owner).await? {
+            let live = store::operation::live(engine.db(), binding.uid).await?;
             if live.is_some_and(|live| live.kind == OperationKind::Refresh) {
                 return Ok(Next::Wait(LOOK_AGAIN));
             }
         }
     }
     let operation = turn.fence.operation;
-    let failed = store::operation::failed_refreshes(engine.pool(), turn.fence.owner, operation).await?;
+    let failed = store::operation::failed_refreshes(engine.db(), turn.fence.owner, operation).await?;
     let message = match failed.as_slice() {
         [] => "the instance is updated".to_owned(),
         ids => format!("the instance is updated; bindings that could not follow: {}", ids.join(", ")),
@@ -97,7 +97,7 @@ pub(super) async fn refresh(turn: &mut Turn<'_>) -> Result<Next, Broken> {
 pub(super) async fn tell_instance(turn: &Turn<'_>) {
     let Some(binding) = &turn.subject.binding else { return };
     let engine = turn.engine;
-    match store::owner::wake(engine.pool(), binding.instance).await {
+    match store::owner::wake(engine.db(), binding.instance).await {
         Ok(true) => engine.0.parts.wake.work(Lane::Async),
         Ok(false) => {}
         Err(error) => tracing::debug!(%error, "an instance was not told; it looks by itself"),

@@ -130,7 +130,7 @@ pub(super) async fn refresh_failed(turn: &mut Turn<'_>, why: String) -> Result<N
 
 /// Asks every resource of an instance that was usable whether it may go, before the first one goes.
 pub(super) async fn may_go(turn: &mut Turn<'_>) -> Result<Next, Broken> {
-    let rows = store::resource::of_owner(turn.engine.pool(), turn.fence.owner).await?;
+    let rows = store::resource::of_owner(turn.engine.db(), turn.fence.owner).await?;
     let begun = rows.iter().any(|row| row.state == ResourceState::Deleting);
     if turn.subject.instance.was_ready && !begun {
         for row in rows.iter().filter(|row| !row.retain && is_there(row.state)) {
@@ -185,7 +185,7 @@ async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<O
         let mut step = Step::new("resource fault", message).of(&row.key);
         step.detail = fault.detail;
         let class = fault.class.as_str();
-        let write = store::resource::failed(engine.pool(), &turn.fence, &step, row.uid, None, class, after);
+        let write = store::resource::failed(engine.db(), &turn.fence, &step, row.uid, None, class, after);
         engine.write("fault", write).await?;
         return Ok(Some(Next::Wait(after)));
     }

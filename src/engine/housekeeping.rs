@@ -74,7 +74,7 @@ async fn keep_once(engine: &Engine, forget: bool) -> Result<(), Broken> {
 
 /// Says good-bye, so that key rotation does not wait for this replica.
 pub(super) async fn leave(engine: &Engine) {
-    if let Err(error) = store::replica::leave(engine.pool(), engine.0.parts.replica).await {
+    if let Err(error) = store::replica::leave(engine.db(), engine.0.parts.replica).await {
         tracing::debug!(%error, "could not sign off; other replicas notice within a minute");
     }
 }

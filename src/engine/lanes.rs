@@ -86,7 +86,7 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
                 // A request that waits is served whatever else goes on there.
                 Lane::Sync => Caps { per_target: usize::MAX, running: Vec::new() },
             };
-            let claims = store::owner::claim(engine.pool(), lane, limit, settings.lease, settings.call_timeout, &caps);
+            let claims = store::owner::claim(engine.db(), lane, limit, settings.lease, settings.call_timeout, &caps);
             match claims.await {
                 Ok(claims) => claims.into_iter().map(|claim| (claim, granted)).collect(),
                 Err(error) => {
@@ -134,7 +134,7 @@ async fn release_later(engine: Engine, claim: Claim, after: Option<Duration>) {
     let ends = Instant::now() + settings.lease + settings.call_timeout;
     while Instant::now() < ends {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        if store::owner::release(engine.pool(), &claim, after).await.is_ok() {
+        if store::owner::release(engine.db(), &claim, after).await.is_ok() {
             engine.0.parts.wake.work_somewhere();
             return;
         }
@@ -167,7 +167,7 @@ async fn take_turn(engine: &Engine, lane: Lane, claim: &Claim, granted: Instant)
         }
     };
     engine.listener().turn(lane.as_str(), outcome);
-    let due_again = match store::owner::release(engine.pool(), claim, after).await {
+    let due_again = match store::owner::release(engine.db(), claim, after).await {
         Ok(due_again) => due_again,
         Err(error) => {
             tracing::warn!(owner = %claim.owner, %error, "a lease could not be handed back; it is tried again");

@@ -50,7 +50,7 @@ impl Leases {
                 continue;
             }
             let asked = Instant::now();
-            match store::owner::renew(engine.pool(), &held, lease).await {
+            match store::owner::renew(engine.db(), &held, lease).await {
                 Ok(renewed) => {
                     let leases = self.lock();
                     for (id, _) in held {

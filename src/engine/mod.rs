@@ -32,7 +32,7 @@ use uuid::Uuid;
 
 use crate::catalog::{EvalError, Revision, Shelf};
 use crate::driver::Registry;
-use crate::store::{self, PgPool, Wake};
+use crate::store::{self, PgPool, Singles, Wake};
 use crate::vault::{MasterKey, Vault};
 
 /// The engine's settings; [`crate::config`] documents them for operators.
@@ -89,6 +89,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
+    singles: Singles,
     leases: lease::Leases,
     targets: lanes::Targets,
     stopping: CancellationToken,
@@ -98,6 +99,7 @@ impl Engine {
     /// An engine that does not run yet.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner {
+            singles: Singles::beside(&parts.pool),
             parts,
             leases: lease::Leases::default(),
             targets: lanes::Targets::default(),
@@ -134,8 +136,19 @@ impl Engine {
         housekeeping::leave(self).await;
     }
 
+    /// How many connections for single statements are open, and how many of them unused.
+    pub fn connections(&self) -> (usize, usize) {
+        (self.db().size(), self.db().idle())
+    }
+
+    /// For what needs a transaction.
     fn pool(&self) -> &PgPool {
         &self.0.parts.pool
+    }
+
+    /// For everything else, which is most: every fenced write is one statement.
+    fn db(&self) -> &Singles {
+        &self.0.singles
     }
 
     fn vault(&self) -> &Vault {
@@ -159,7 +172,7 @@ impl Engine {
         if let Some(revision) = self.0.parts.shelf.get(digest) {
             return Ok(revision);
         }
-        let (name, source) = store::revision::source(self.pool(), digest)
+        let (name, source) = store::revision::source(self.db(), digest)
             .await?
             .ok_or_else(|| Broken::new(format!("the revision {digest} is not in the database")))?;
         self.0

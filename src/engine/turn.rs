@@ -52,7 +52,7 @@ pub(super) enum Reached {
 /// Takes a turn. Answers when the next one is due; `None`: when something happens, or never.
 pub(super) async fn run(engine: &Engine, claim: &Claim, guard: &Guard) -> Result<Option<Duration>, Broken> {
     let Some(subject) = Subject::load(engine, claim).await? else {
-        store::owner::rest(engine.pool(), claim).await?;
+        store::owner::rest(engine.db(), claim).await?;
         return Ok(None);
     };
     let fence = Fence { owner: claim.owner, epoch: claim.epoch, operation: subject.operation.id };
@@ -100,7 +100,7 @@ pub(super) enum Next {
 impl Turn<'_> {
     /// Enters a phase.
     pub async fn enter(&mut self, (phase, step): (Phase, Step)) -> Result<Next, Broken> {
-        let write = store::operation::enter(self.engine.pool(), &self.fence, &step, phase, None);
+        let write = store::operation::enter(self.engine.db(), &self.fence, &step, phase, None);
         self.engine.write("phase", write).await?;
         self.subject.operation.phase = phase;
         Ok(Next::Phase)
@@ -118,7 +118,7 @@ impl Turn<'_> {
             Reached::Hopeless(why, class) => {
                 let step = Step::new("undo", format!("{why} Undoing what was done."));
                 let because = Some((why.as_str(), class));
-                let write = store::operation::enter(self.engine.pool(), &self.fence, &step, Phase::Undo, because);
+                let write = store::operation::enter(self.engine.db(), &self.fence, &step, Phase::Undo, because);
                 self.engine.write("phase", write).await?;
                 let operation = &mut self.subject.operation;
                 (operation.phase, operation.reason, operation.class) = (Phase::Undo, Some(why), Some(class.to_owned()));
@@ -175,7 +175,7 @@ impl Turn<'_> {
         let mut hopeless = None;
         let mut tally = None;
         loop {
-            let rows = store::resource::of_owner(self.engine.pool(), self.fence.owner).await?;
+            let rows = store::resource::of_owner(self.engine.db(), self.fence.owner).await?;
             if let Some(blueprint) = blueprint
                 && hopeless.is_none()
                 && self.plan_missing(blueprint, &rows).await?
@@ -272,7 +272,7 @@ impl Turn<'_> {
             .collect();
         let names: Vec<&str> = blueprint.specs.iter().map(|spec| spec.key.as_str()).collect();
         let step = Step::new("planned", format!("planned: {}", names.join(", ")));
-        self.engine.write("plan", store::resource::plan(self.engine.pool(), &self.fence, &step, &new)).await?;
+        self.engine.write("plan", store::resource::plan(self.engine.db(), &self.fence, &step, &new)).await?;
         Ok(true)
     }
 
@@ -280,7 +280,7 @@ impl Turn<'_> {
     async fn outputs(&self, rows: &[Resource]) -> Result<OutputMap, Broken> {
         let mut outputs = subject::outputs(self.engine.vault(), rows)?;
         if let Some(binding) = &self.subject.binding {
-            let rows = store::resource::of_owner(self.engine.pool(), binding.instance).await?;
+            let rows = store::resource::of_owner(self.engine.db(), binding.instance).await?;
             outputs.extend(subject::outputs(self.engine.vault(), &rows)?);
         }
         Ok(outputs)

@@ -1,11 +1,12 @@
-//! Connections for single statements: what requests read and insert outside transactions.
+//! Connections for single statements: what requests read and insert outside transactions, and nearly all that the engine
+//! does.
 //!
 //! sqlx's pool pings the server each time a connection comes back to it, which is how it rolls an abandoned transaction back.
 //! A statement that is its own transaction leaves nothing to roll back, and for one as short as a poll the ping is half of
 //! the round trips and of PostgreSQL's work. Here a connection goes back as soon as its statement has ended; one whose
 //! statement failed for the connection's sake, or was dropped half-way, is closed.
 //!
-//! They are also apart from the engine's connections, so that no backlog of work makes a poll wait.
+//! Requests and the engine have some each, so that no backlog of work makes a poll wait.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
