@@ -6,7 +6,7 @@ use super::order::{Ordered, placement};
 use super::parameters::{Owner, refused, take_target};
 use super::provision::facts;
 use super::{Broker, Caller, Outcome, broken};
-use crate::catalog::{Given, Names, Scope, Verb};
+use crate::catalog::{Given, Names, OutputMap, Scope, Verb};
 use crate::osb::{Aftermath, Context, Error, InstanceId, OperationId, PlanId, UpdateRequest, UpdateResponse, is_same};
 use crate::policy::Quota;
 use crate::store::instance::Instance;
@@ -75,27 +75,28 @@ impl Broker {
         let context = Value::Object(request.context.0.clone());
         let context = Some(context).filter(|context| !request.context.is_empty() && *context != instance.context);
         let now = self.names_of(&instance, &current)?;
+        let moved = moved(&instance, context.as_ref());
         let aim = match asks_something(&request, &instance) {
             true => Some(self.aim(caller, &instance, &current, wanted, &request, stored).await?),
             false => None,
         };
         let aim = aim.filter(|aim| aim.changes(&instance, &now));
         let Some(aim) = aim else {
-            if let Some(context) = &context {
-                let moved = Instance { context: context.clone(), ..instance };
-                let outputs = self.public_outputs(moved.uid).await?;
-                let shown = current.revision.shown(&self.names_of(&moved, &current)?, &outputs);
-                let shown = shown.map_err(|error| broken("an instance's metadata cannot be evaluated", &error))?;
-                let shown = serde_json::to_value(shown).map_err(|error| broken("metadata cannot be stored", &error))?;
-                store::instance::set_context(&mut *transaction, moved.uid, context, &shown).await?;
-                transaction.commit().await.map_err(store::Error::from)?;
-            }
-            return Ok(Outcome::Done(UpdateResponse::default()));
+            let Some(context) = &context else { return Ok(Outcome::Done(UpdateResponse::default())) };
+            let names = self.names_of(&moved, &current)?;
+            let outputs = self.public_outputs(moved.uid).await?;
+            self.check_frozen(&moved, &current, &names, &outputs).await?;
+            let shown = current.revision.shown(&names, &outputs);
+            let shown = shown.map_err(|error| broken("an instance's metadata cannot be evaluated", &error))?;
+            let shown = serde_json::to_value(shown).map_err(|error| broken("metadata cannot be stored", &error))?;
+            store::instance::set_context(&mut *transaction, moved.uid, context, &shown).await?;
+            transaction.commit().await.map_err(store::Error::from)?;
+            return Ok(Outcome::Done(self.response(&current, &names, None)?));
         };
         if self.is_binding_busy(&mut transaction, &instance).await? {
             return Err(Error::ConcurrencyError);
         }
-        self.check_possible(&instance, &current, &now, &aim).await?;
+        self.check_possible(&moved, &current, &now, &aim).await?;
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
@@ -122,7 +123,7 @@ impl Broker {
         transaction.commit().await.map_err(store::Error::from)?;
         self.accepted(kind, Lane::Async, aim.ordered.revision.name());
 
-        let names = Names::of_instance(self.prefix(), &facts(&instance), plan, aim.params);
+        let names = Names::of_instance(self.prefix(), &facts(&moved), plan, aim.params);
         Ok(Outcome::Accepted(self.response(&aim.ordered, &names, Some(operation.id))?))
     }
 
@@ -165,7 +166,7 @@ impl Broker {
             None => stored.clone(),
         };
 
-        let plan = aimed.plan()?;
+        let (plan, moved) = (aimed.plan()?, moved(instance, live.context.as_ref()));
         let mut patch = request.parameters.0.clone();
         let chosen = take_target(&aimed.revision, &mut patch);
         let is_here = chosen.is_ok_and(|chosen| chosen.is_none_or(|chosen| chosen == target_of(instance)));
@@ -175,6 +176,7 @@ impl Broker {
         let same = request.plan_id.as_ref().unwrap_or(&instance.plan_id) == plan.id()
             && is_here
             && is_same(&given.given, &merged)
+            && (request.context.is_empty() || moved.context == Value::Object(request.context.0.clone()))
             && (version.is_none() || version == live.maintenance_version.as_deref());
         if !same {
             return Err(Error::ConcurrencyError);
@@ -182,7 +184,7 @@ impl Broker {
         let params = aimed.revision.effective(plan, Verb::Create, &given, &Value::Null);
         let params =
             params.map_err(|refusals| broken("accepted parameters do not fit their revision", &refused(&refusals)))?;
-        let names = Names::of_instance(self.prefix(), &facts(instance), plan, params);
+        let names = Names::of_instance(self.prefix(), &facts(&moved), plan, params);
         self.response(&aimed, &names, Some(live.id))
     }
 
@@ -302,7 +304,17 @@ impl Broker {
         }
         let names = Names::of_instance(self.prefix(), &facts(instance), to, aim.params.clone());
         let outputs = self.public_outputs(instance.uid).await?;
-        let specs = aim.ordered.revision.resources(Scope::Instance, &names);
+        self.check_frozen(instance, &aim.ordered, &names, &outputs).await
+    }
+
+    async fn check_frozen(
+        &self,
+        instance: &Instance,
+        ordered: &Ordered,
+        names: &Names,
+        outputs: &OutputMap,
+    ) -> Result<(), Error> {
+        let specs = ordered.revision.resources(Scope::Instance, names);
         let specs =
             specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
         for row in store::resource::of_owner(self.singles(), instance.uid).await? {
@@ -311,10 +323,10 @@ impl Broker {
                 continue;
             }
             // What depends on an output that does not exist yet is judged when its turn comes.
-            let Ok(wanted) = aim.ordered.revision.desired(Scope::Instance, &row.key, &names, &outputs) else {
+            let Ok(wanted) = ordered.revision.desired(Scope::Instance, &row.key, names, outputs) else {
                 continue;
             };
-            let frozen = aim.ordered.revision.frozen_changes(&row.key, desired, &wanted);
+            let frozen = ordered.revision.frozen_changes(&row.key, desired, &wanted);
             if !frozen.is_empty() {
                 return Err(refusal(&format!(
                     "This change would need another {}: {} cannot change after creation.",
@@ -333,6 +345,12 @@ fn asks_something(request: &UpdateRequest, instance: &Instance) -> bool {
     !request.parameters.is_empty()
         || request.maintenance_info.is_some()
         || request.plan_id.as_ref().is_some_and(|plan| *plan != instance.plan_id)
+}
+
+/// The instance with the context that a request or an update under way gives it.
+fn moved(instance: &Instance, context: Option<&Value>) -> Instance {
+    let context = context.unwrap_or(&instance.context).clone();
+    Instance { context, ..instance.clone() }
 }
 
 fn target_of(instance: &Instance) -> &str {

@@ -256,8 +256,7 @@ impl Task<'_> {
     }
 
     fn context(&self, blueprint: &Blueprint) -> Result<Context, Broken> {
-        let offering = blueprint.revision.name();
-        self.context_of(self.turn.subject.tags(&blueprint.plan_name, offering))
+        self.context_of(self.turn.subject.tags(blueprint))
     }
 
     fn context_of(&self, tags: std::collections::BTreeMap<String, String>) -> Result<Context, Broken> {

@@ -70,7 +70,7 @@ impl Subject {
             _ => open(engine.vault(), place::instance_parameters(instance.uid), &instance.parameters)?,
         };
         let params = effective(&revision, plan, Verb::Create, &parameters, &Value::Null)?;
-        let context = operation.context.as_ref().filter(|_| aimed).unwrap_or(&instance.context);
+        let context = self.context(aimed);
         let facts = InstanceFacts {
             uid: instance.uid,
             id: instance.id.as_str(),
@@ -88,12 +88,17 @@ impl Subject {
             names = names.of_binding(engine.prefix(), &facts, params);
         }
         let specs = revision.resources(self.scope(), &names)?;
-        Ok(Blueprint { scope: self.scope(), plan_name: plan.name().to_owned(), revision, names, specs })
+        Ok(Blueprint { aimed, scope: self.scope(), plan_name: plan.name().to_owned(), revision, names, specs })
+    }
+
+    /// The platform's words about the instance: an update may bring others.
+    fn context(&self, aimed: bool) -> &Value {
+        self.operation.context.as_ref().filter(|_| aimed).unwrap_or(&self.instance.context)
     }
 
     /// The tags of this subject's things. AWS allows letters, digits, spaces and `+ - = . _ : / @` in most services, 256
     /// characters at most (<https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>).
-    pub fn tags(&self, plan_name: &str, offering: &str) -> BTreeMap<String, String> {
+    pub fn tags(&self, blueprint: &Blueprint) -> BTreeMap<String, String> {
         let mut tags: BTreeMap<String, String> = serde_json::from_value(self.instance.tags.clone()).unwrap_or_default();
         let mut add = |key: &str, value: &str| {
             if !value.is_empty() {
@@ -103,11 +108,11 @@ impl Subject {
         add(Context::OWNER_TAG, &self.uid().to_string());
         add("chandlery:instance", self.instance.id.as_str());
         add("chandlery:platform", self.instance.platform.as_str());
-        add("chandlery:offering", offering);
-        add("chandlery:plan", plan_name);
+        add("chandlery:offering", blueprint.revision.name());
+        add("chandlery:plan", &blueprint.plan_name);
         add("chandlery:organization", &self.instance.organization);
         add("chandlery:space", &self.instance.space);
-        if let Some(namespace) = self.instance.context.get("namespace").and_then(Value::as_str) {
+        if let Some(namespace) = self.context(blueprint.aimed).get("namespace").and_then(Value::as_str) {
             add("chandlery:namespace", namespace);
         }
         if let Some(binding) = &self.binding {
@@ -124,6 +129,8 @@ fn tag_value(text: &str) -> String {
 
 /// The offering as it applies to one subject.
 pub(super) struct Blueprint {
+    /// It is what an update aims at, not what the instance is.
+    aimed: bool,
     pub scope: Scope,
     pub revision: Arc<Revision>,
     pub plan_name: String,

@@ -71,14 +71,36 @@ async fn what_changes_nothing_is_answered_at_once_and_without_waiting(pool: PgPo
         json!({ "parameters": { "retention": 600, "target": "main" } }),
         json!({ "parameters": { "key": null } }),
         json!({ "maintenance_info": { "version": "1.0.0" } }),
-        json!({ "context": { "platform": "kubernetes", "namespace": "team-b", "instance_name": "renamed" } }),
     ] {
         let reply = app.patch(&at(&id), &patch(&ids, changes.clone())).await;
         assert_eq!(reply.expect(200), json!({}), "{changes}");
     }
-    let context: Value = sqlx::query_scalar("SELECT context FROM instance").fetch_one(&app.pool).await.unwrap();
-    assert_eq!(context["instance_name"], "renamed");
-    assert_eq!(app.get(&at(&id)).await.expect(200)["metadata"]["labels"]["namespace"], "team-b");
+}
+
+#[sqlx::test]
+async fn a_new_context_shows_in_the_first_answer(pool: PgPool) {
+    let mut app = parcels::start(pool).await;
+    let ids = small(&app);
+    let id = app.provision(&ids, json!({ "retention": 600 })).await;
+    let context = |namespace: &str| json!({ "platform": "kubernetes", "namespace": namespace });
+    let label = |answer: &Value| answer["metadata"]["labels"]["namespace"].clone();
+    let moved = app.patch(&at(&id), &patch(&ids, json!({ "context": context("team-b") }))).await.expect(200);
+    assert_eq!((label(&moved), label(&app.get(&at(&id)).await.expect(200))), (json!("team-b"), json!("team-b")));
+    app.replica.take().unwrap().stop().await;
+
+    let path = at(&format!("{id}?{ASYNC}"));
+    let to =
+        |namespace: &str| patch(&ids, json!({ "parameters": { "retention": 700 }, "context": context(namespace) }));
+    let accepted = app.patch(&path, &to("team-c")).await.expect(202);
+    assert_eq!(label(&accepted), "team-c");
+    assert_eq!(app.patch(&path, &to("team-c")).await.expect(202), accepted);
+    let without = patch(&ids, json!({ "parameters": { "retention": 700 } }));
+    assert_eq!(app.patch(&path, &without).await.expect(202), accepted);
+    assert_eq!(app.patch(&path, &to("team-d")).await.expect(422)["error"], "ConcurrencyError");
+    let engine = app.engine(Arc::new(Silent), engine_settings());
+    assert_eq!(app.settled(&at(&id)).await["state"], "succeeded");
+    assert_eq!(label(&app.get(&at(&id)).await.expect(200)), "team-c");
+    engine.stop().await;
 }
 
 #[sqlx::test]
