@@ -18,7 +18,7 @@ impl Broker {
         id: &InstanceId,
         _hints: FetchQuery,
     ) -> Result<FetchInstanceResponse, Error> {
-        let Some(instance) = store::instance::fetch(self.singles(), &caller.platform, id).await? else {
+        let Some(instance) = self.0.fetches.get((caller.platform.clone(), id.clone())).await? else {
             let found = store::instance::find(self.singles(), &caller.platform, id).await?;
             return Err(not_there("instance", found.map(|instance| instance.state)));
         };

@@ -1,8 +1,9 @@
-//! `GET …/last_operation` of an instance and of a binding: one row, read by one prepared statement.
+//! `GET …/last_operation` of an instance and of a binding: one row, read by one prepared statement; those of
+//! instances that come at the same time share it.
 
 use super::{Broker, Caller, Polled, read_named};
 use crate::osb::{Aftermath, BindingId, Error, InstanceId, LastOperation, LastOperationQuery};
-use crate::store::poll::Polled as Row;
+use crate::store::poll::{Asked, Polled as Row};
 use crate::store::{self, OperationKind, OperationState};
 
 impl Broker {
@@ -14,7 +15,8 @@ impl Broker {
         query: LastOperationQuery,
     ) -> Result<Polled, Error> {
         let named = read_named(query.operation.as_deref());
-        let row = store::poll::instance(self.singles(), &caller.platform, id, named).await?;
+        let asked = Asked { platform: caller.platform.clone(), instance: id.clone(), named };
+        let row = self.0.polls.get(asked).await?;
         let row = row.ok_or_else(|| Error::not_found("There is no instance with this id."))?;
         answer(row, query.operation.as_deref())
     }

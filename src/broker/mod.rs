@@ -22,13 +22,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 pub use catalog::PublishError;
+use futures_util::FutureExt;
 use uuid::Uuid;
 
 use crate::catalog::Shelf;
 use crate::metrics::Metrics;
-use crate::osb::{self, ApiVersion, LastOperation, OperationId, OriginatingIdentity, PlatformName};
+use crate::osb::{self, ApiVersion, InstanceId, LastOperation, OperationId, OriginatingIdentity, PlatformName};
 use crate::policy::Policy;
-use crate::store::{self, Lane, PgPool, Singles, Wake};
+use crate::store::poll::Asked;
+use crate::store::{self, Gather, Lane, PgPool, Singles, Wake};
 use crate::vault::{ExposeSecret, SecretString, Vault};
 
 /// The broker. Clones share everything.
@@ -37,7 +39,9 @@ pub struct Broker(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    singles: Singles,
+    singles: Arc<Singles>,
+    polls: Gather<Asked, store::poll::Polled>,
+    fetches: Gather<(PlatformName, InstanceId), store::instance::Fetched>,
     policy: RwLock<Policy>,
     pages: catalog::Pages,
 }
@@ -124,8 +128,24 @@ pub enum Credentials {
 impl Broker {
     /// A broker under a policy. Publish a catalog before serving.
     pub fn new(parts: Parts, policy: Policy) -> Self {
-        let singles = Singles::beside(&parts.pool);
-        Self(Arc::new(Inner { parts, singles, policy: RwLock::new(policy), pages: catalog::Pages::default() }))
+        let singles = Arc::new(Singles::beside(&parts.pool));
+        let (here, there) = (Arc::clone(&singles), Arc::clone(&singles));
+        let polls = Gather::new(move |asked: Vec<Asked>| {
+            let db = Arc::clone(&here);
+            async move { store::poll::instances(&*db, &asked).await }.boxed()
+        });
+        let fetches = Gather::new(move |asked: Vec<(PlatformName, InstanceId)>| {
+            let db = Arc::clone(&there);
+            async move { store::instance::fetch(&*db, &asked).await }.boxed()
+        });
+        Self(Arc::new(Inner {
+            parts,
+            singles,
+            polls,
+            fetches,
+            policy: RwLock::new(policy),
+            pages: catalog::Pages::default(),
+        }))
     }
 
     /// Whose credentials these are.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
+use super::gather::in_place;
 use super::operation::NewOperation;
 use super::owner::interval;
 use super::{Fence, Lane, Result, State};
@@ -238,17 +239,33 @@ pub struct Fetched {
     pub shown: Value,
 }
 
-/// The ready instance that carries this id.
-pub async fn fetch(db: impl PgExecutor<'_>, platform: &PlatformName, id: &InstanceId) -> Result<Option<Fetched>> {
-    Ok(sqlx::query_as!(
-        Fetched,
-        r#"SELECT uid, service_id, plan_id, revision, parameters AS "parameters: Sealed", maintenance_version, shown
-           FROM instance WHERE platform = $1 AND id = $2 AND state = 'ready'"#,
-        platform.as_str(),
-        id.as_str(),
+/// The ready instances that carry these ids. In the order asked.
+pub async fn fetch(db: impl PgExecutor<'_>, asked: &[(PlatformName, InstanceId)]) -> Result<Vec<Option<Fetched>>> {
+    let (platforms, ids): (Vec<&str>, Vec<&str>) =
+        asked.iter().map(|(platform, id)| (platform.as_str(), id.as_str())).unzip();
+    let rows = sqlx::query!(
+        r#"SELECT asked.place AS "place!", uid, service_id, plan_id, revision, parameters AS "parameters: Sealed",
+                  maintenance_version, shown
+           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (platform, id, place)
+           JOIN instance ON instance.platform = asked.platform AND instance.id = asked.id AND state = 'ready'"#,
+        &platforms as &[&str],
+        &ids as &[&str],
     )
-    .fetch_optional(db)
-    .await?)
+    .fetch_all(db)
+    .await?;
+    let rows = rows.into_iter().map(|row| {
+        let fetched = Fetched {
+            uid: row.uid.into(),
+            service_id: row.service_id.into(),
+            plan_id: row.plan_id.into(),
+            revision: row.revision,
+            parameters: row.parameters,
+            maintenance_version: row.maintenance_version,
+            shown: row.shown,
+        };
+        (row.place, fetched)
+    });
+    Ok(in_place(asked.len(), rows))
 }
 
 /// Ends an update: what the operation aimed at becomes the instance's own.

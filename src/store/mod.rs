@@ -8,6 +8,7 @@
 pub mod binding;
 pub mod event;
 mod fence;
+mod gather;
 pub mod instance;
 pub mod operation;
 pub mod operator;
@@ -26,6 +27,7 @@ mod state;
 mod wake;
 
 pub use fence::{Fence, Step};
+pub use gather::Gather;
 pub use schema::{Limits, connect, migrate, pending_migrations};
 pub use singles::Singles;
 pub use sqlx::{PgConnection, PgPool};

@@ -1,7 +1,9 @@
-//! What a poll reads: one operation, by one prepared statement.
+//! What a poll reads: one operation, by one prepared statement (those of instances are gathered, see [`super::Gather`]).
 
 use sqlx::PgExecutor;
+use uuid::Uuid;
 
+use super::gather::in_place;
 use super::{OperationKind, OperationState, Result};
 use crate::osb::{BindingId, InstanceId, OperationId, PlatformName};
 
@@ -26,31 +28,56 @@ pub struct Polled {
     pub named_superseded: bool,
 }
 
-/// The operation a platform asks about: the one it names if that still counts (also when the id is in use again), else the
-/// newest of the instance.
-pub async fn instance(
-    db: impl PgExecutor<'_>,
-    platform: &PlatformName,
-    id: &InstanceId,
-    named: Option<OperationId>,
-) -> Result<Option<Polled>> {
-    Ok(sqlx::query_as!(
-        Polled,
-        r#"SELECT o.id, o.kind AS "kind: OperationKind", o.state AS "state: OperationState", o.description, o.retry_after,
-                  o.instance_usable, o.update_repeatable,
-                  EXISTS (SELECT FROM operation s WHERE s.id = $3 AND s.owner = o.owner AND s.state = 'superseded')
+/// Which operation of an instance a platform asks about.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Whose instance.
+    pub platform: PlatformName,
+    /// Which.
+    pub instance: InstanceId,
+    /// The operation that the platform names.
+    pub named: Option<OperationId>,
+}
+
+/// The operations that platforms ask about: the one that is named if that still counts (also when the id is in use again), else
+/// the newest of the instance. In the order asked.
+pub async fn instances(db: impl PgExecutor<'_>, asked: &[Asked]) -> Result<Vec<Option<Polled>>> {
+    let platforms: Vec<&str> = asked.iter().map(|asked| asked.platform.as_str()).collect();
+    let ids: Vec<&str> = asked.iter().map(|asked| asked.instance.as_str()).collect();
+    let named: Vec<Option<Uuid>> = asked.iter().map(|asked| asked.named.map(OperationId::uuid)).collect();
+    let rows = sqlx::query!(
+        r#"SELECT asked.place AS "place!", o.id AS "id!", o.kind AS "kind!: OperationKind", o.state AS "state!: OperationState",
+                  o.description AS "description!", o.retry_after AS "retry_after!", o.instance_usable AS "instance_usable?",
+                  o.update_repeatable AS "update_repeatable?",
+                  EXISTS (SELECT FROM operation s WHERE s.id = asked.named AND s.owner = o.owner AND s.state = 'superseded')
                   AS "named_superseded!"
-           FROM instance i JOIN operation o ON o.owner = i.uid
-           WHERE i.platform = $1 AND i.id = $2 AND o.kind NOT IN ('refresh', 'cleanup')
-           ORDER BY COALESCE(o.id = $3 AND o.state <> 'superseded', false) DESC, (i.state = 'deleted'), i.deleted_at DESC,
-                    o.created_at DESC
-           LIMIT 1"#,
-        platform.as_str(),
-        id.as_str(),
-        named.map(OperationId::uuid),
+           FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS asked (platform, id, named, place)
+           CROSS JOIN LATERAL (
+             SELECT o.* FROM instance i JOIN operation o ON o.owner = i.uid
+             WHERE i.platform = asked.platform AND i.id = asked.id AND o.kind NOT IN ('refresh', 'cleanup')
+             ORDER BY COALESCE(o.id = asked.named AND o.state <> 'superseded', false) DESC, (i.state = 'deleted'),
+                      i.deleted_at DESC, o.created_at DESC
+             LIMIT 1) o"#,
+        &platforms as &[&str],
+        &ids as &[&str],
+        &named as &[Option<Uuid>],
     )
-    .fetch_optional(db)
-    .await?)
+    .fetch_all(db)
+    .await?;
+    let rows = rows.into_iter().map(|row| {
+        let polled = Polled {
+            id: row.id.into(),
+            kind: row.kind,
+            state: row.state,
+            description: row.description,
+            retry_after: row.retry_after,
+            instance_usable: row.instance_usable,
+            update_repeatable: row.update_repeatable,
+            named_superseded: row.named_superseded,
+        };
+        (row.place, polled)
+    });
+    Ok(in_place(asked.len(), rows))
 }
 
 /// The same for a binding.

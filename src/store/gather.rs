@@ -1,0 +1,153 @@
+//! Single reads of one sort, gathered into statements that answer many.
+//!
+//! Whoever asks while nothing is under way is answered by a statement of their own, at once. Whoever asks while statements are
+//! under way waits for one of them to end and shares the next with everybody else who asked meanwhile: under load a statement's
+//! fixed cost (a round trip, two wake-ups on each side) is divided by their number. No read is older than its question: a
+//! statement begins after everybody asked whom it answers.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::Result;
+
+/// Statements under way at the same time. One more than one, so that the database has the next while we take the last apart.
+const READERS: usize = 2;
+
+/// The most questions of one statement.
+const MOST: usize = 64;
+
+/// Answers each key, in order.
+type Read<K, V> = dyn Fn(Vec<K>) -> BoxFuture<'static, Result<Vec<Option<V>>>> + Send + Sync;
+
+/// Reads of one sort. Clones share everything.
+pub struct Gather<K, V>(Arc<Inner<K, V>>);
+
+struct Inner<K, V> {
+    read: Box<Read<K, V>>,
+    queue: Mutex<Queue<K, V>>,
+}
+
+struct Queue<K, V> {
+    asked: Vec<(K, oneshot::Sender<Option<V>>)>,
+    readers: usize,
+}
+
+impl<K, V> Clone for Gather<K, V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Clone + Send + 'static, V: Send + 'static> Gather<K, V> {
+    /// `read` answers each key, in order.
+    pub fn new(read: impl Fn(Vec<K>) -> BoxFuture<'static, Result<Vec<Option<V>>>> + Send + Sync + 'static) -> Self {
+        let queue = Queue { asked: Vec::new(), readers: 0 };
+        Self(Arc::new(Inner { read: Box::new(read), queue: Mutex::new(queue) }))
+    }
+
+    /// What is there under that key.
+    pub async fn get(&self, key: K) -> Result<Option<V>> {
+        let (answer, answered) = oneshot::channel();
+        let begins = {
+            let mut queue = self.queue();
+            queue.asked.push((key.clone(), answer));
+            let begins = queue.readers < READERS;
+            queue.readers += usize::from(begins);
+            begins
+        };
+        if begins {
+            // Not in line: whoever asked may be gone before the others have their answers.
+            tokio::spawn(self.clone().answer());
+        }
+        match answered.await {
+            Ok(found) => Ok(found),
+            // The statement failed; the error of one's own says why.
+            Err(_) => Ok((self.0.read)(vec![key]).await?.pop().flatten()),
+        }
+    }
+
+    /// Answers until nobody asks.
+    async fn answer(self) {
+        loop {
+            let (keys, answers): (Vec<K>, Vec<_>) = {
+                let mut queue = self.queue();
+                let most = queue.asked.len().min(MOST);
+                if most == 0 {
+                    queue.readers -= 1;
+                    return;
+                }
+                queue.asked.drain(..most).unzip()
+            };
+            if let Ok(found) = (self.0.read)(keys).await {
+                for (answer, found) in answers.into_iter().zip(found) {
+                    // Whoever does not listen any more has gone.
+                    let _ = answer.send(found);
+                }
+            }
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue<K, V>> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Rows by their place among the questions (`WITH ORDINALITY`: from 1), as answers.
+pub(super) fn in_place<V>(asked: usize, rows: impl Iterator<Item = (i64, V)>) -> Vec<Option<V>> {
+    let mut answers: Vec<Option<V>> = std::iter::repeat_with(|| None).take(asked).collect();
+    for (place, row) in rows {
+        if let Some(answer) = usize::try_from(place - 1).ok().and_then(|place| answers.get_mut(place)) {
+            *answer = Some(row);
+        }
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::store::Error;
+
+    /// Even keys are there; a statement with a key of 13 fails.
+    fn gather(statements: &Arc<AtomicUsize>) -> Gather<u32, u32> {
+        let statements = Arc::clone(statements);
+        Gather::new(move |keys| {
+            statements.fetch_add(1, Ordering::Relaxed);
+            async move {
+                tokio::task::yield_now().await;
+                if keys.contains(&13) {
+                    return Err(Error::Fenced);
+                }
+                Ok(keys.into_iter().map(|key| (key % 2 == 0).then_some(key)).collect())
+            }
+            .boxed()
+        })
+    }
+
+    #[tokio::test]
+    async fn everybody_hears_what_they_asked_for_in_few_statements() {
+        let statements = Arc::default();
+        let gather = gather(&statements);
+        let keys = || (0..200).filter(|key| *key != 13);
+        let found = join_all(keys().map(|key| gather.get(key))).await;
+        for (key, found) in keys().zip(found) {
+            assert_eq!(found.unwrap(), (key % 2 == 0).then_some(key));
+        }
+        assert!(statements.load(Ordering::Relaxed) <= 6, "{statements:?}");
+        assert_eq!(gather.get(4).await.unwrap(), Some(4), "nobody is left waiting for a reader that has gone");
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_takes_no_other_with_it() {
+        let gather = gather(&Arc::default());
+        let found = join_all([12, 13, 14].map(|key| gather.get(key))).await;
+        assert!(matches!(found.as_slice(), [Ok(Some(12)), Err(Error::Fenced), Ok(Some(14))]), "{found:?}");
+    }
+}
