@@ -288,7 +288,7 @@ async fn the_catalogs_verbs_need_neither_database_nor_credentials() {
     assert_eq!(status, Some(1), "{text}{error}");
     let (_, text, error) = run(&["catalog", "iam-policy", "--account", "123456789012", "--prefix", "acme"]);
     let policy: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{error}"));
-    assert!(policy["Statement"].as_array().unwrap().len() > 3 && text.contains("arn:aws:s3:::acme*"), "{text}");
+    assert!(policy["Statement"].as_array().unwrap().len() > 3 && text.contains("arn:aws:s3:::acme-*"), "{text}");
     let (status, _, error) = run(&["catalog", "iam-policy"]);
     assert!(status == Some(1) && error.contains("--account"), "{error}");
 }

@@ -241,53 +241,84 @@ async fn what_cannot_be_is_refused_before_anything_is_made() {
     queue.deprovision().await;
 }
 
-/// The policy that is generated for the broker is enough for all it does.
+/// The policy that is generated for the broker is enough for all it does, and with a boundary for nothing beyond that.
 #[tokio::test]
 async fn the_brokers_own_policy_suffices() {
     let instance = Instance::provision("s3-bucket", "standard", json!({ "deletion": "delete" })).await;
-    let within = Within {
-        partition: "aws".to_owned(),
-        account: instance.aws.account.clone(),
-        name_prefix: "chandlery-".to_owned(),
-        permissions_boundary: None,
-    };
-    let policy = least_privilege(&instance.registry, &within);
     let aws = instance.aws.clone();
-    let iam = aws.sessions().await.of(&aws.target()).await.unwrap().iam();
-    iam.create_user().user_name("broker").send().await.unwrap();
-    iam.put_user_policy()
-        .user_name("broker")
-        .policy_name("p")
-        .policy_document(policy.to_string())
-        .send()
-        .await
-        .unwrap();
-    let key = iam.create_access_key().user_name("broker").send().await.unwrap().access_key.unwrap();
-    let sessions = aws.sessions_as(&key.access_key_id, &key.secret_access_key, None).await;
-    let full = json!({ "versioning": true, "event_bridge": true, "when_not_empty": "delete", "vpc": "vpc-0123456789abcdef0",
-        "lifecycle": [{ "expire_after_days": 1 }], "cors": [{ "allowed_origins": ["*"], "allowed_methods": ["GET"] }] });
-    let identity = json!({ "statements": [{ "actions": ["s3:GetObject"], "resources": ["*"] }] });
-    let cases: [(Box<dyn Driver>, Value); 3] = [
-        (Box::new(BucketDriver::new(sessions.clone())), full),
-        (Box::new(QueueDriver::new(sessions.clone())), json!({ "when_not_empty": "refuse" })),
-        (Box::new(IdentityDriver::new(sessions)), identity),
-    ];
-    for (driver, desired) in cases {
-        let cx = aws.context("chandlery-#");
-        let (handle, outputs) = ready(driver.as_ref(), &cx, &desired, None).await.unwrap();
-        if driver.kind().name == "s3/bucket" {
-            // The broker is not in the VPC, and yet has to see and delete what is in the bucket.
-            let root = aws.sessions().await.of(&aws.target()).await.unwrap().s3();
-            let put = root.put_object().bucket(outputs.0["name"].as_str().unwrap()).key("a").send().await;
-            assert_eq!(put.unwrap_err().code(), Some("AccessDenied"), "root is not in the VPC either");
+    let root = aws.sessions().await.of(&aws.target()).await.unwrap();
+    let iam = root.iam();
+    let anything = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let edge = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+    let edge = iam.create_policy().policy_name("edge").policy_document(edge).send().await.unwrap();
+    let edge = edge.policy.unwrap().arn.unwrap();
+    iam.create_group().group_name("g").send().await.unwrap();
+    for boundary in [None, Some(edge)] {
+        let within = Within {
+            partition: "aws".to_owned(),
+            account: aws.account.clone(),
+            name_prefix: "chandlery".to_owned(),
+            permissions_boundary: boundary.clone(),
+        };
+        let policy = least_privilege(&instance.registry, &within);
+        iam.create_user().user_name("broker").send().await.unwrap();
+        // Not inline: with its 2,048 characters that is for roles only.
+        let policy =
+            iam.create_policy().policy_name("broker").policy_document(policy.to_string()).send().await.unwrap();
+        let policy = policy.policy.unwrap().arn.unwrap();
+        iam.attach_user_policy().user_name("broker").policy_arn(&policy).send().await.unwrap();
+        let key = iam.create_access_key().user_name("broker").send().await.unwrap().access_key.unwrap();
+        let sessions = aws.sessions_as(&key.access_key_id, &key.secret_access_key, None).await;
+        let full = json!({ "versioning": true, "event_bridge": true, "when_not_empty": "delete", "vpc": "vpc-0123456789abcdef0",
+            "lifecycle": [{ "expire_after_days": 1 }], "cors": [{ "allowed_origins": ["*"], "allowed_methods": ["GET"] }] });
+        let identity = json!({ "statements": [{ "actions": ["s3:GetObject"], "resources": ["*"] }] });
+        let cases: [(Box<dyn Driver>, Value); 3] = [
+            (Box::new(BucketDriver::new(sessions.clone())), full),
+            (Box::new(QueueDriver::new(sessions.clone())), json!({ "when_not_empty": "refuse" })),
+            (Box::new(IdentityDriver::new(sessions.clone())), identity),
+        ];
+        for (driver, desired) in cases {
+            let mut cx = aws.context("chandlery-#");
+            cx.target.permissions_boundary = boundary.clone();
+            let (handle, outputs) = ready(driver.as_ref(), &cx, &desired, None).await.unwrap();
+            if driver.kind().name == "s3/bucket" {
+                // The broker is not in the VPC, and yet has to see and delete what is in the bucket.
+                let put = root.s3().put_object().bucket(outputs.0["name"].as_str().unwrap()).key("a").send().await;
+                assert_eq!(put.unwrap_err().code(), Some("AccessDenied"), "root is not in the VPC either");
+            }
+            if driver.kind().name == "iam/identity" {
+                // What a person added to the user goes with it.
+                iam.add_user_to_group().group_name("g").user_name(&cx.name).send().await.unwrap();
+            }
+            ready(driver.as_ref(), &again(&cx), &desired, Some(&handle)).await.unwrap();
+            driver.inventory(&cx, "chandlery-").await.unwrap();
+            driver.may_delete(&again(&cx), &desired, Some(&handle)).await.unwrap();
+            gone(driver.as_ref(), &again(&cx), &desired, None).await.unwrap();
         }
-        ready(driver.as_ref(), &again(&cx), &desired, Some(&handle)).await.unwrap();
-        driver.inventory(&cx, "chandlery-").await.unwrap();
-        driver.may_delete(&again(&cx), &desired, Some(&handle)).await.unwrap();
-        gone(driver.as_ref(), &again(&cx), &desired, None).await.unwrap();
+        if let Some(edge) = boundary {
+            // A user without its boundary would be whatever the broker writes into its policy.
+            let mine = sessions.of(&aws.target()).await.unwrap().iam();
+            let name = "chandlery-aaaaaaaaaaaaaaaa";
+            let create = || mine.create_user().user_name(name).path("/chandlery/");
+            assert_eq!(create().send().await.unwrap_err().code(), Some("AccessDenied"));
+            create().permissions_boundary(edge).send().await.unwrap();
+            let put = mine.put_user_policy().user_name(name).policy_name("p").policy_document(anything);
+            put.send().await.unwrap();
+            let off = mine.delete_user_permissions_boundary().user_name(name).send().await;
+            assert_eq!(off.unwrap_err().code(), Some("AccessDenied"));
+            mine.delete_user_policy().user_name(name).policy_name("p").send().await.unwrap();
+            mine.delete_user().user_name(name).send().await.unwrap();
+        }
+        // A broker whose prefix only begins like this one's keeps what is its own.
+        let theirs = iam.create_user().user_name("chandleryman").path("/chandlery/").send().await.unwrap();
+        let mine = sessions.of(&aws.target()).await.unwrap().iam();
+        let theirs = theirs.user.unwrap().user_name;
+        assert_eq!(mine.delete_user().user_name(&theirs).send().await.unwrap_err().code(), Some("AccessDenied"));
+        iam.delete_user().user_name(theirs).send().await.unwrap();
+        iam.delete_access_key().user_name("broker").access_key_id(key.access_key_id).send().await.unwrap();
+        iam.detach_user_policy().user_name("broker").policy_arn(&policy).send().await.unwrap();
+        iam.delete_policy().policy_arn(&policy).send().await.unwrap();
+        iam.delete_user().user_name("broker").send().await.unwrap();
     }
-    iam.delete_access_key().user_name("broker").access_key_id(key.access_key_id).send().await.unwrap();
-    iam.delete_user_policy().user_name("broker").policy_name("p").send().await.unwrap();
-    iam.delete_user().user_name("broker").send().await.unwrap();
     instance.deprovision().await;
 }
