@@ -178,6 +178,9 @@ fn class_of(code: &str) -> Option<Class> {
         | "InvalidBucketState"
         | "InvalidStorageClass"
         | "InvalidTargetBucketForLogging"
+        // With AWS's own spelling, in case that is mended one day.
+        | "CrossLocationLoggingProhibitted"
+        | "CrossLocationLoggingProhibited"
         | "InvalidEncryptionAlgorithmError"
         | "IllegalLocationConstraintException"
         | "InvalidLocationConstraint"
@@ -187,6 +190,7 @@ fn class_of(code: &str) -> Option<Class> {
         | "PolicyNotAttachable"
         | "UnmodifiableEntity"
         | "UnsupportedOperation"
+        | "AWS.SimpleQueueService.UnsupportedOperation"
         | "ObjectLockConfigurationNotFoundError"
         | "InvalidSecurityException"
         | "KMS.NotFoundException"

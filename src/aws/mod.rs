@@ -9,12 +9,14 @@
 mod assume;
 mod error;
 mod kms;
+mod kms_key;
 mod policy;
 mod sessions;
 mod transport;
 
 pub use error::{OrFault, code, fault, is_new_principal_unknown, scrub};
 pub use kms::KmsMasterKey;
+pub use kms_key::check_key_region;
 pub(crate) use policy::IAM_PATH;
 pub use policy::{Scope, least_privilege};
 pub use sessions::{Caller, Session, Sessions, Settings};

@@ -13,7 +13,7 @@ pub struct Scope {
     pub partition: String,
     /// The account of the target.
     pub account: String,
-    /// How every name that the broker gives begins; empty: any name.
+    /// How every name that the broker gives begins, up to the dash.
     pub name_prefix: String,
     /// The permissions boundary that every user of the broker must carry. With it the broker cannot make a user that may
     /// do more than the boundary says, whatever it writes into the user's policy
@@ -32,9 +32,12 @@ pub(crate) const IAM_PATH: &str = "/chandlery/";
 pub fn least_privilege(registry: &Registry, scope: &Scope) -> Value {
     let mut groups: BTreeMap<Group, BTreeSet<&'static str>> = BTreeMap::new();
     for action in registry.kinds().flat_map(|kind| kind.actions) {
-        groups.entry(Group::of(action)).or_default().insert(action);
+        // A user without its boundary could do whatever its policy says, and its policy is the broker's to write.
+        if scope.permissions_boundary.is_none() || *action != TAKES_BOUNDARY_OFF {
+            groups.entry(Group::of(action)).or_default().insert(action);
+        }
     }
-    let statements: Vec<Value> = groups
+    let mut statements: Vec<Value> = groups
         .into_iter()
         .map(|(group, actions)| {
             let mut statement = json!({
@@ -49,13 +52,21 @@ pub fn least_privilege(registry: &Registry, scope: &Scope) -> Value {
             statement
         })
         .collect();
+    if scope.permissions_boundary.is_some() {
+        // Said aloud, since the role may have other policies.
+        let deny = json!({ "Sid": "KeepBoundaries", "Effect": "Deny", "Action": TAKES_BOUNDARY_OFF, "Resource": "*" });
+        statements.push(deny);
+    }
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
+
+const TAKES_BOUNDARY_OFF: &str = "iam:DeleteUserPermissionsBoundary";
 
 /// Actions that are narrowed in the same way; the name is the statement's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
     Anywhere,
+    IamGroups,
     IamRoles,
     IamUserPowers,
     IamUsers,
@@ -76,6 +87,8 @@ impl Group {
             "sqs" if verb == "ListQueues" => Self::Anywhere,
             "sqs" => Self::SqsQueues,
             "iam" if verb == "ListUsers" => Self::Anywhere,
+            // Asked of the group and not of the user.
+            "iam" if verb == "RemoveUserFromGroup" => Self::IamGroups,
             "iam" if verb.contains("Role") => Self::IamRoles,
             // The actions that know the condition key iam:PermissionsBoundary.
             "iam" if ["CreateUser", "PutUserPolicy", "PutUserPermissionsBoundary"].contains(&verb) => {
@@ -90,13 +103,15 @@ impl Group {
         let Scope { partition, account, name_prefix, .. } = scope;
         match self {
             Self::Anywhere => "*".to_owned(),
-            Self::S3Buckets => format!("arn:{partition}:s3:::{name_prefix}*"),
-            Self::S3Objects => format!("arn:{partition}:s3:::{name_prefix}*/*"),
-            Self::SqsQueues => format!("arn:{partition}:sqs:*:{account}:{name_prefix}*"),
+            Self::S3Buckets => format!("arn:{partition}:s3:::{name_prefix}-*"),
+            Self::S3Objects => format!("arn:{partition}:s3:::{name_prefix}-*/*"),
+            Self::SqsQueues => format!("arn:{partition}:sqs:*:{account}:{name_prefix}-*"),
+            // A user of ours is in a group only if a person put it there, so which groups cannot be known.
+            Self::IamGroups => format!("arn:{partition}:iam::{account}:group/*"),
             // Which roles a caller may name is the administrator's allow-list; narrow this one by hand to the same.
             Self::IamRoles => format!("arn:{partition}:iam::{account}:role/*"),
             Self::IamUserPowers | Self::IamUsers => {
-                format!("arn:{partition}:iam::{account}:user{IAM_PATH}{name_prefix}*")
+                format!("arn:{partition}:iam::{account}:user{IAM_PATH}{name_prefix}-*")
             }
         }
     }

@@ -96,8 +96,7 @@ impl Subject {
         self.operation.context.as_ref().filter(|_| aimed).unwrap_or(&self.instance.context)
     }
 
-    /// The tags of this subject's things. AWS allows letters, digits, spaces and `+ - = . _ : / @` in most services, 256
-    /// characters at most (<https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>).
+    /// The tags of this subject's things.
     pub fn tags(&self, blueprint: &Blueprint) -> BTreeMap<String, String> {
         let mut tags: BTreeMap<String, String> = serde_json::from_value(self.instance.tags.clone()).unwrap_or_default();
         let mut add = |key: &str, value: &str| {
@@ -122,8 +121,11 @@ impl Subject {
     }
 }
 
+/// AWS allows letters, digits, spaces and `+ - = . _ : / @` in most services, 256 characters at most
+/// (<https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>). Which letters beyond ASCII is each
+/// service's own: IAM takes no combining marks, for one.
 fn tag_value(text: &str) -> String {
-    let allowed = |c: char| c.is_alphanumeric() || " +-=._:/@".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c);
     text.chars().map(|c| if allowed(c) { c } else { '_' }).take(256).collect()
 }
 
@@ -194,4 +196,16 @@ pub(super) fn outputs(vault: &Vault, rows: &[Resource]) -> Result<OutputMap, Bro
         }
     }
     Ok(outputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_makes_a_value_that_aws_takes() {
+        assert_eq!(tag_value("team-a/Böse:1 @x"), "team-a/B_se:1 @x");
+        assert_eq!(tag_value("नि"), "__", "a combining mark counts as a letter in Unicode, and not in IAM");
+        assert_eq!(tag_value(&"x".repeat(300)).len(), 256);
+    }
 }

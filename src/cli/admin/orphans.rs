@@ -49,6 +49,9 @@ pub enum Verdict {
     Incomplete,
 }
 
+/// By account, kind and name: an account may be several targets.
+type Strays = BTreeMap<(String, String, String), Stray>;
+
 /// A thing that no row knows.
 struct Stray {
     targets: BTreeSet<String>,
@@ -57,8 +60,9 @@ struct Stray {
 
 #[derive(Default)]
 struct Report {
-    /// By account, kind and name: an account may be several targets.
-    strays: BTreeMap<(String, String, String), Stray>,
+    strays: Strays,
+    /// What only begins like ours: another broker's whose prefix begins with ours, or a person's.
+    alike: Strays,
     missing: Vec<Thing>,
     kept: Vec<Thing>,
     failures: Vec<String>,
@@ -92,9 +96,9 @@ pub async fn orphans(
     let prefix = format!("{}-", arguments.name_prefix);
     let seen = look(registry, &targets, &prefix).await;
     let after = operator::things(pool).await?;
-    let report = compare(registry, &targets, seen, &before, &after);
+    let report = compare(registry, &targets, &prefix, seen, &before, &after);
     if arguments.json {
-        writeln!(out, "{:#}", report.json(&prefix))?;
+        writeln!(out, "{:#}", report.json())?;
     } else {
         report.print(&prefix, out)?;
     }
@@ -133,6 +137,7 @@ async fn look<'a>(registry: &Registry, targets: &'a [Target], prefix: &str) -> V
 fn compare(
     registry: &Registry,
     targets: &[Target],
+    prefix: &str,
     seen: Vec<Looked<'_>>,
     before: &[Thing],
     after: &[Thing],
@@ -158,7 +163,8 @@ fn compare(
         for Found { name, owner } in found {
             if !known.contains(&(target.account.as_str(), kind.as_str(), name.as_str())) {
                 let key = (target.account.clone(), kind.clone(), name.clone());
-                let stray = report.strays.entry(key).or_insert_with(|| Stray { targets: BTreeSet::new(), owner });
+                let strays = if is_ours(&name, prefix) { &mut report.strays } else { &mut report.alike };
+                let stray = strays.entry(key).or_insert_with(|| Stray { targets: BTreeSet::new(), owner });
                 stray.targets.insert(target.name.clone());
             }
             there.insert((target.account.clone(), kind.clone(), name));
@@ -191,14 +197,19 @@ fn compare(
     report
 }
 
-/// What a stranger's thing looks like, for those who have to decide about it.
-fn about(name: &str, owner: Option<&str>, prefix: &str) -> String {
+/// Whether the name has the form that a broker of this prefix gives.
+fn is_ours(name: &str, prefix: &str) -> bool {
     let random = name.strip_prefix(prefix).and_then(|rest| rest.as_bytes().get(..SLUG_RANDOM));
-    let ours = random.is_some_and(|random| random.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')));
-    match (owner, ours) {
-        (Some(owner), _) => format!("made by a broker for owner {owner}"),
-        (None, true) => "has a broker's name but no owner tag".to_owned(),
-        (None, false) => "only its prefix is ours: perhaps not a broker's at all".to_owned(),
+    random.is_some_and(|random| random.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')))
+}
+
+impl Stray {
+    /// What it looks like, for those who have to decide about it.
+    fn about(&self) -> String {
+        match &self.owner {
+            Some(owner) => format!("made by a broker for owner {owner}"),
+            None => "has no owner tag".to_owned(),
+        }
     }
 }
 
@@ -208,13 +219,15 @@ impl Report {
             writeln!(out, "AWS has nothing named {prefix}* that no row knows.")?;
         } else {
             writeln!(out, "In AWS, and no row knows it ({}):", self.strays.len())?;
-            let mut table = Table::new(["KIND", "NAME", "ACCOUNT", "TARGET", "ABOUT IT"]);
-            for ((account, kind, name), stray) in &self.strays {
-                let targets: Vec<&str> = stray.targets.iter().map(String::as_str).collect();
-                let about = about(name, stray.owner.as_deref(), prefix);
-                table.row([kind.clone(), name.clone(), account.clone(), targets.join(", "), about]);
-            }
-            table.write("  ", out)?;
+            stray_table(&self.strays).write("  ", out)?;
+        }
+        if !self.alike.is_empty() {
+            writeln!(
+                out,
+                "Only its prefix is ours ({}), perhaps not a broker's at all, not counted:",
+                self.alike.len()
+            )?;
+            stray_table(&self.alike).write("  ", out)?;
         }
         if self.missing.is_empty() {
             writeln!(out, "AWS has everything that is ready.")?;
@@ -240,7 +253,7 @@ impl Report {
         Ok(())
     }
 
-    fn json(&self, prefix: &str) -> Value {
+    fn json(&self) -> Value {
         let list = |things: &[Thing]| -> Vec<Value> {
             things
                 .iter()
@@ -253,18 +266,20 @@ impl Report {
                 })
                 .collect()
         };
-        let strays: Vec<Value> = self
-            .strays
-            .iter()
-            .map(|((account, kind, name), stray)| {
-                json!({
-                    "account": account, "kind": kind, "name": name, "targets": stray.targets, "owner": stray.owner,
-                    "about": about(name, stray.owner.as_deref(), prefix),
+        let strays = |strays: &Strays| -> Vec<Value> {
+            strays
+                .iter()
+                .map(|((account, kind, name), stray)| {
+                    json!({
+                        "account": account, "kind": kind, "name": name, "targets": stray.targets, "owner": stray.owner,
+                        "about": stray.about(),
+                    })
                 })
-            })
-            .collect();
+                .collect()
+        };
         json!({
-            "unknown_in_aws": strays,
+            "unknown_in_aws": strays(&self.strays),
+            "only_prefix_is_ours": strays(&self.alike),
             "missing_in_aws": list(&self.missing),
             "left_on_purpose": list(&self.kept),
             "not_looked_at": self.failures,
@@ -273,6 +288,15 @@ impl Report {
             "note": FOOTNOTE,
         })
     }
+}
+
+fn stray_table(strays: &Strays) -> Table {
+    let mut table = Table::new(["KIND", "NAME", "ACCOUNT", "TARGET", "ABOUT IT"]);
+    for ((account, kind, name), stray) in strays {
+        let targets: Vec<&str> = stray.targets.iter().map(String::as_str).collect();
+        table.row([kind.clone(), name.clone(), account.clone(), targets.join(", "), stray.about()]);
+    }
+    table
 }
 
 fn things(list: &[Thing]) -> Table {

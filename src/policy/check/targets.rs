@@ -93,17 +93,18 @@ pub(super) fn check_tags(findings: &mut Findings, pointer: &str, tags: &BTreeMap
     if tags.len() > 30 {
         findings.wrong(&all, format!("there are {} tags, AWS and the broker's own leave room for 30", tags.len()));
     }
-    let legal = |text: &str| text.chars().all(|one| one.is_alphanumeric() || " _.:/=+-@".contains(one));
+    let legal = |text: &str| text.chars().all(|one| one.is_ascii_alphanumeric() || " _.:/=+-@".contains(one));
     for (key, value) in tags {
         let at = child(&all, key);
         let prefix = key.to_ascii_lowercase();
         if key.is_empty() || key.chars().count() > 128 || !legal(key) {
-            findings.wrong(&at, "the key of a tag must be 1 to 128 letters, digits, spaces and `_.:/=+-@`");
+            findings.wrong(&at, "the key of a tag must be 1 to 128 letters (a to z), digits, spaces and `_.:/=+-@`");
         } else if prefix.starts_with("aws:") || prefix.starts_with("chandlery:") {
             findings.wrong(&at, "keys that begin with `aws:` or `chandlery:` are reserved");
         }
         if value.chars().count() > 256 || !legal(value) {
-            findings.wrong(&at, "the value of a tag must be at most 256 letters, digits, spaces and `_.:/=+-@`");
+            findings
+                .wrong(&at, "the value of a tag must be at most 256 letters (a to z), digits, spaces and `_.:/=+-@`");
         }
     }
 }

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use self::desired::{Desired, WhenNotEmpty};
 use self::emptying::What;
-use crate::aws::{OrFault, Session, Sessions, code, fault};
+use crate::aws::{OrFault, Session, Sessions, check_key_region, code, fault};
 use crate::driver::{Context, Deletion, Driver, Fault, Found, Handle, Kind, Naming, Output, Outputs, Progress};
 
 /// The driver.
@@ -65,6 +65,7 @@ impl Driver for BucketDriver {
 
     async fn ensure(&self, cx: &Context, desired: &Value, _known: Option<&Handle>) -> Result<Progress, Fault> {
         let bucket = self.bucket(cx, desired).await?;
+        check_key_region(&cx.target, bucket.desired.kms_key.as_deref())?;
         let held = if cx.first { Look::Missing } else { bucket.look().await? };
         match held {
             Look::Ours(tags) => bucket.converge(&tags).await?,
@@ -88,8 +89,8 @@ impl Driver for BucketDriver {
         if bucket.desired.when_not_empty == WhenNotEmpty::Delete && !bucket.desired.object_lock {
             return Ok(());
         }
-        if bucket.look_again().await? && bucket.holds_data().await? {
-            return Err(bucket.not_empty());
+        if bucket.look_again().await? {
+            bucket.refuse_data().await?;
         }
         Ok(())
     }

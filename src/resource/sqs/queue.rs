@@ -15,7 +15,7 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use serde_json::{Value, json};
 
 use self::desired::{Desired, WhenNotEmpty};
-use crate::aws::{OrFault, Sessions, fault};
+use crate::aws::{OrFault, Sessions, check_key_region, fault};
 use crate::driver::{Class, Context, Deletion, Driver, Fault, Found, Handle, Kind, Naming, Output, Outputs, Progress};
 
 /// How long the name of a deleted queue cannot be used again
@@ -48,6 +48,7 @@ impl Driver for QueueDriver {
 
     async fn ensure(&self, cx: &Context, desired: &Value, known: Option<&Handle>) -> Result<Progress, Fault> {
         let queue = self.queue(cx, desired).await?;
+        check_key_region(&cx.target, queue.desired.kms_key.as_deref())?;
         let held = if cx.first { None } else { queue.find(known).await? };
         let url = match held {
             Some((url, tags)) => {
@@ -80,11 +81,8 @@ impl Driver for QueueDriver {
             return Ok(());
         }
         match queue.find_ours(known).await? {
-            Some(url) if queue.holds_messages(&url).await? => Err(Fault::rejected(format!(
-                "the queue {} still has messages; receive or purge them, or change the instance to `deletion: delete` first",
-                cx.name
-            ))),
-            _ => Ok(()),
+            Some(url) => queue.refuse_messages(&url).await,
+            None => Ok(()),
         }
     }
 
@@ -96,6 +94,9 @@ impl Driver for QueueDriver {
             None => queue.find_ours(None).await?,
         };
         let Some(url) = url else { return Ok(Deletion::Gone) };
+        if queue.desired.when_not_empty == WhenNotEmpty::Refuse {
+            queue.refuse_messages(&url).await?;
+        }
         match queue.sqs.delete_queue().queue_url(url).send().await {
             Ok(_) => Ok(Deletion::Gone),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => Ok(Deletion::Gone),
@@ -223,15 +224,25 @@ impl Queue<'_> {
         }
     }
 
-    async fn holds_messages(&self, url: &str) -> Result<bool, Fault> {
+    /// Refuses if messages are in it. A queue that is not there has none.
+    async fn refuse_messages(&self, url: &str) -> Result<(), Fault> {
         let counts = [
             Name::ApproximateNumberOfMessages,
             Name::ApproximateNumberOfMessagesNotVisible,
             Name::ApproximateNumberOfMessagesDelayed,
         ];
         let call = self.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(counts.to_vec()));
-        let held = call.send().await.or_fault("sqs:GetQueueAttributes")?.attributes.unwrap_or_default();
-        Ok(counts.iter().any(|count| held.get(count).is_some_and(|number| number != "0")))
+        let held = match call.send().await {
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => return Ok(()),
+            answer => answer.or_fault("sqs:GetQueueAttributes")?.attributes.unwrap_or_default(),
+        };
+        if counts.iter().all(|count| held.get(count).is_none_or(|number| number == "0")) {
+            return Ok(());
+        }
+        Err(Fault::rejected(format!(
+            "the queue {} still has messages; receive or purge them, or change the instance to `deletion: delete` first",
+            self.cx.name
+        )))
     }
 }
 

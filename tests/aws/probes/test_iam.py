@@ -312,6 +312,18 @@ class Permissions(Probe):
         )
         self.refused("AccessDenied", mine.list_users)
 
+    def test_members_are_the_group_s_affair(self):
+        iam = self.root("iam")
+        iam.create_group(GroupName="g")
+        iam.create_user(UserName="n")
+        iam.add_user_to_group(GroupName="g", UserName="n")
+        of_user, of_group = (
+            self.client("iam", self.user(allow("iam:RemoveUserFromGroup", f"arn:aws:iam::{self.account}:{what}")))
+            for what in ("user/*", "group/*")
+        )
+        self.refused("AccessDenied", of_user.remove_user_from_group, GroupName="g", UserName="n")
+        of_group.remove_user_from_group(GroupName="g", UserName="n")
+
     def test_tags_in_requests_and_on_principals(self):
         keys = self.user(
             allow("iam:CreateUser", "*"),

@@ -110,6 +110,23 @@ class Messages(test_queues.Queues):
         self.refused("KmsAccessDenied", poor.receive_message, QueueUrl=url)
         self.assertEqual(1, len(able.receive_message(QueueUrl=url)["Messages"]))
 
+    def test_a_message_stays_under_the_key_and_queue_it_was_sent_with(self):
+        old, new = (self.root("kms").create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+        url = self.queue(KmsMasterKeyId=old, VisibilityTimeout="0")
+        sqs = self.root("sqs")
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": new})
+        today = self.client("sqs", self.user(allow("sqs:*", "*"), allow("kms:Decrypt", new)))
+        self.refused("KmsAccessDenied", today.receive_message, QueueUrl=url)
+        for context, able in ((arn, True), (f"{arn}x", False)):
+            condition = {"StringLike": {"kms:EncryptionContext:aws:sqs:arn": [context]}}
+            reader = self.client("sqs", self.user(allow("sqs:*", "*"), allow("kms:Decrypt", "*", Condition=condition)))
+            if able:
+                self.assertEqual(1, len(reader.receive_message(QueueUrl=url)["Messages"]))
+            else:
+                self.refused("KmsAccessDenied", reader.receive_message, QueueUrl=url)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -154,6 +154,16 @@ class Permissions(Probe):
         able = self.client("s3", self.user(allow("s3:*", "*"), allow(["kms:GenerateDataKey", "kms:Decrypt"], key)))
         able.put_object(Bucket=self.b, Key="k", Body=b"")
         able.get_object(Bucket=self.b, Key="sealed")
+        # The encryption context: the object, or the bucket where a Bucket Key is used.
+        self.root("s3").put_object(Bucket=self.b, Key="quick", Body=b"x", BucketKeyEnabled=True)
+        for context, readable in ((f"arn:aws:s3:::{self.b}", "quick"), (f"arn:aws:s3:::{self.b}/*", "sealed")):
+            condition = {"StringLike": {"kms:EncryptionContext:aws:s3:arn": [context]}}
+            reader = self.client("s3", self.user(allow("s3:*", "*"), allow("kms:Decrypt", "*", Condition=condition)))
+            for name in ("quick", "sealed"):
+                if name == readable:
+                    reader.get_object(Bucket=self.b, Key=name)
+                else:
+                    self.refused("AccessDenied", reader.get_object, Bucket=self.b, Key=name)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,17 @@ class Settings(Probe):
             ("InvalidArgument", {"Transitions": [{"Days": 29, "StorageClass": "STANDARD_IA"}]}),
             ("MalformedXML", {"Transitions": [{"Days": 29, "StorageClass": "TAPE"}]}),
             ("InvalidArgument", {"Expiration": {"Days": 30}, "Transitions": [{"Days": 30, "StorageClass": "GLACIER"}]}),
+            *(
+                ("InvalidArgument", {"Transitions": [{"Days": d, "StorageClass": c} for d, c in steps]})
+                for steps in (
+                    ((30, "STANDARD_IA"), (59, "GLACIER")),
+                    ((90, "STANDARD_IA"), (30, "GLACIER")),
+                    ((10, "DEEP_ARCHIVE"), (100, "GLACIER")),
+                    ((10, "GLACIER"), (10, "DEEP_ARCHIVE")),
+                    ((10, "GLACIER"), (100, "GLACIER")),
+                    ((30, "ONEZONE_IA"), (90, "GLACIER_IR")),
+                )
+            ),
             (
                 "InvalidRequest",
                 {
@@ -204,6 +215,8 @@ class Settings(Probe):
             Bucket=b,
             CORSConfiguration={"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*.*"]}]},
         )
+        exposed = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "ExposeHeaders": ["*"]}
+        self.refused("InvalidRequest", s3.put_bucket_cors, Bucket=b, CORSConfiguration={"CORSRules": [exposed]})
         self.refused(
             "MalformedXML", s3.put_bucket_cors, Bucket=b, CORSConfiguration={"CORSRules": [{"AllowedMethods": ["GET"]}]}
         )

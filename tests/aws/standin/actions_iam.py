@@ -19,6 +19,8 @@ TAGGING = {
     "CreateInstanceProfile": "iam:TagInstanceProfile",
     "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
 }
+# Asked of the group, although they name a user, too.
+OF_GROUPS = ("AddUserToGroup", "RemoveUserFromGroup")
 BOUNDARY_ASKED = ("CreateUser", "CreateRole", "PutUserPermissionsBoundary", "PutRolePermissionsBoundary")
 
 
@@ -51,7 +53,7 @@ def subject(call, iam):
     params, operation, account = call.params, call.operation, call.account
     base = f"arn:aws:iam::{account}:"
     path = params.get("Path") or "/"
-    if params.get("UserName"):
+    if params.get("UserName") and operation not in OF_GROUPS:
         user = iam.users.get(params["UserName"])
         return (user.arn if user else f"{base}user{path}{params['UserName']}"), user
     if params.get("RoleName"):

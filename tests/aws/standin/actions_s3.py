@@ -5,7 +5,8 @@ Bucket actions are asked of arn:aws:s3:::BUCKET, object actions of arn:aws:s3:::
 key, inside the call (services/s3_objects). The account's root may always read and mend a bucket's policy, whatever
 that says (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketPolicy.html). An object under a KMS key
 needs the key: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html (kms:GenerateDataKey to
-write, kms:Decrypt to read; both for the parts of an upload).
+write, kms:Decrypt to read; both for the parts of an upload). The encryption context is the bucket's ARN where a Bucket Key
+is used, else the object's (.../UsingKMSEncryption.html#encryption-context, .../bucket-key.html).
 """
 
 from urllib.parse import parse_qs, unquote
@@ -165,7 +166,7 @@ def source(call):
     original = find_object(bucket, key, version)
     if original is not None and object_tags(original) and call.params.get("TaggingDirective", "COPY") == "COPY":
         found.append(Need("s3:GetObjectTagging", arn, {}, policy, owner))
-    return found + key_needs(bucket, getattr(original, "kms_key_id", None), ("kms:Decrypt",))
+    return found + key_needs(bucket, getattr(original, "kms_key_id", None), ("kms:Decrypt",), sealed_as(bucket, original))
 
 
 def keys(call, bucket, target):
@@ -178,9 +179,10 @@ def keys(call, bucket, target):
             ("kms:GenerateDataKey",)
             if call.operation in ("PutObject", "CopyObject")
             else ("kms:GenerateDataKey", "kms:Decrypt"),
+            sealing_as(call.params, bucket),
         )
     if call.operation in ("GetObject", "HeadObject") and target is not None:
-        return key_needs(bucket, getattr(target, "kms_key_id", None), ("kms:Decrypt",))
+        return key_needs(bucket, getattr(target, "kms_key_id", None), ("kms:Decrypt",), sealed_as(bucket, target))
     return []
 
 
@@ -193,11 +195,28 @@ def encryption_key(params, bucket):
     return default.get("KMSMasterKeyID") if default.get("SSEAlgorithm", "").startswith("aws:kms") else None
 
 
-def key_needs(bucket, key_name, actions):
+def sealing_as(params, bucket):
+    """The encryption context of a new object."""
+    asked = params.get("BucketKeyEnabled")
+    if asked is None:
+        rules = (getattr(bucket, "standin", {}).get("encryption") or {}).get("Rules") or [{}]
+        asked = rules[0].get("BucketKeyEnabled")
+    return bucket.arn if asked else f"{bucket.arn}/{params['Key']}"
+
+
+def sealed_as(bucket, key):
+    """The encryption context of an object that is there (moto forgets whether an upload in parts had a Bucket Key)."""
+    asked = getattr(key, "bucket_key_enabled", None)
+    if asked is None:
+        return sealing_as({"Key": getattr(key, "name", "")}, bucket)
+    return bucket.arn if str(asked).lower() == "true" else f"{bucket.arn}/{key.name}"
+
+
+def key_needs(bucket, key_name, actions, sealed):
     if bucket is None or not key_name or key_name.endswith("alias/aws/s3"):
         return []
     key = find_key(bucket.account_id, bucket.region_name, key_name)
-    via = {"kms:viaservice": f"s3.{bucket.region_name}.amazonaws.com"}
+    via = {"kms:viaservice": f"s3.{bucket.region_name}.amazonaws.com", "kms:encryptioncontext:aws:s3:arn": sealed}
     return [key_need(action, key, via) for action in actions] if key is not None else []
 
 

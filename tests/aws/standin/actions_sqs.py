@@ -3,7 +3,8 @@
 Batch operations need the action of their single form
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html). Tags
 at creation need sqs:TagQueue. An encrypted queue needs its key, too: kms:GenerateDataKey and kms:Decrypt to send,
-kms:Decrypt to receive (.../sqs-key-management.html).
+kms:Decrypt to receive (.../sqs-key-management.html). A message stays under the key, and with the encryption context (the
+queue's ARN), that it was sent with, also in a dead-letter queue.
 """
 
 from moto.sqs.models import sqs_backends
@@ -64,10 +65,15 @@ def needs(call):
     found = [Need(f"sqs:{operation}", arn, context, policy, account)]
     if operation == "CreateQueue":
         found = [Need("sqs:CreateQueue", arn, context)] + ([Need("sqs:TagQueue", arn, context)] if tags else [])
-    key_name = getattr(queue, "kms_master_key_id", None)
-    if operation in KEY_USES and key_name and key_name != "alias/aws/sqs":
-        key = find_key(account, call.region, key_name)
+    uses = {(getattr(queue, "kms_master_key_id", None), arn)} if operation in KEY_USES else set()
+    if operation == "ReceiveMessage" and queue is not None:
+        uses.update(message.standin_sealed for message in queue._messages if hasattr(message, "standin_sealed"))
+    for key_name, sealed in sorted(uses, key=str):
+        key = find_key(account, call.region, key_name) if key_name and key_name != "alias/aws/sqs" else None
         if key is not None:
-            via = {"kms:viaservice": f"sqs.{call.region}.amazonaws.com"}
-            found += [key_need(action, key, via) for action in KEY_USES[operation]]
+            context = {
+                "kms:viaservice": f"sqs.{call.region}.amazonaws.com",
+                "kms:encryptioncontext:aws:sqs:arn": sealed,
+            }
+            found += [key_need(action, key, context) for action in KEY_USES[operation]]
     return found

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use chandlery::aws::{Scope as Within, Session, least_privilege};
 use chandlery::catalog::{Catalog, Names, OutputMap, Revision, Scope, Verb};
-use chandlery::driver::{Context, Driver, Registry};
+use chandlery::driver::{Context, Driver, Handle, Registry};
 use chandlery::osb::Uid;
 use chandlery::resource::iam::identity::IdentityDriver;
 use chandlery::resource::s3::bucket::BucketDriver;
@@ -23,7 +23,16 @@ struct Instance {
     revision: Arc<Revision>,
     names: Names,
     outputs: OutputMap,
-    made: Vec<(Scope, Names, Context, String, String)>,
+    made: Vec<Made>,
+}
+
+struct Made {
+    scope: Scope,
+    names: Names,
+    cx: Context,
+    kind: String,
+    key: String,
+    handle: Handle,
 }
 
 impl Instance {
@@ -74,14 +83,32 @@ impl Instance {
             let desired = self.revision.desired(scope, &spec.key, &names, &self.outputs).unwrap().value;
             let cx = Context { name: spec.name.clone(), ..self.aws.context("") };
             let driver = self.registry.get(&spec.kind).unwrap().clone();
-            let (_, outputs) = ready(driver.as_ref(), &cx, &desired, None).await.unwrap();
+            let (handle, outputs) = ready(driver.as_ref(), &cx, &desired, None).await.unwrap();
             self.outputs.insert(spec.key.clone(), outputs.0);
-            self.made.push((scope, names.clone(), cx, spec.kind, spec.key));
+            self.made.push(Made { scope, names: names.clone(), cx, kind: spec.kind, key: spec.key, handle });
+        }
+    }
+
+    /// The instance's resources with these parameters, and those of its bindings after them.
+    async fn update(&mut self, params: Value) {
+        let plan = self.revision.plan_named(self.names.plan["name"].as_str().unwrap()).unwrap();
+        let params = params.as_object().unwrap();
+        let params = self.revision.accept(plan, Verb::Create, params, &Map::new(), &Value::Null).unwrap();
+        self.names.params = params.clone();
+        self.names.instance["params"] = params.clone();
+        for made in &mut self.made {
+            made.names.instance["params"] = params.clone();
+            if made.scope == Scope::Instance {
+                made.names.params = params.clone();
+            }
+            let desired = self.revision.desired(made.scope, &made.key, &made.names, &self.outputs).unwrap().value;
+            let driver = self.registry.get(&made.kind).unwrap();
+            ready(driver.as_ref(), &again(&made.cx), &desired, Some(&made.handle)).await.unwrap();
         }
     }
 
     async fn deprovision(mut self) {
-        while let Some((scope, names, cx, kind, key)) = self.made.pop() {
+        while let Some(Made { scope, names, cx, kind, key, .. }) = self.made.pop() {
             let desired = self.revision.desired(scope, &key, &names, &self.outputs).unwrap().value;
             gone(self.registry.get(&kind).unwrap().as_ref(), &again(&cx), &desired, None).await.unwrap();
         }
@@ -181,6 +208,69 @@ async fn a_queue_binding_can_do_what_it_asked_for_and_no_more() {
     instance.deprovision().await;
 }
 
+/// What was written under a former key stays readable, to those who were bound before and to those who are bound now.
+#[tokio::test]
+async fn a_change_of_the_key_leaves_what_is_there_readable() {
+    let key = async |instance: &Instance| {
+        let kms = instance.aws.sessions().await.of(&instance.aws.target()).await.unwrap().kms();
+        kms.create_key().send().await.unwrap().key_metadata.unwrap().arn.unwrap()
+    };
+
+    let with = |key: &str| json!({ "deletion": "delete", "kms_key": key });
+    let mut instance = Instance::provision("s3-bucket", "standard", json!({ "deletion": "delete" })).await;
+    let (first, second) = (key(&instance).await, key(&instance).await);
+    let before = instance.bind(json!({})).await;
+    instance.update(with(&first)).await;
+    let bucket = before["bucket"].as_str();
+    let s3 = instance.using(&before).await.s3();
+    s3.put_object().bucket(bucket).key("old").send().await.unwrap();
+    for params in [with(&second), json!({ "deletion": "delete" })] {
+        instance.update(params).await;
+        // The longest prefix that may be, for the 2,048 characters of a user's policy.
+        instance.bind(json!({ "prefix": "p".repeat(256) })).await;
+        let after = instance.bind(json!({ "role": "read-only" })).await;
+        for credentials in [&before, &after] {
+            let s3 = instance.using(credentials).await.s3();
+            s3.get_object().bucket(bucket).key("old").send().await.unwrap();
+        }
+        s3.put_object().bucket(bucket).key("new").send().await.unwrap();
+    }
+    instance.deprovision().await;
+
+    let with = |key: &str| json!({ "kms_key": key, "receive_wait_seconds": 0, "visibility_timeout_seconds": 0 });
+    let mut instance = Instance::provision("sqs-queue", "standard", json!({})).await;
+    let (first, second) = (key(&instance).await, key(&instance).await);
+    let before = instance.bind(json!({})).await;
+    instance.update(with(&first)).await;
+    let sqs = instance.using(&before).await.sqs();
+    sqs.send_message().queue_url(&before["queue_url"]).message_body("old").send().await.unwrap();
+    instance.update(with(&second)).await;
+    let after = instance.bind(json!({ "role": "consumer" })).await;
+    for credentials in [&before, &after] {
+        let sqs = instance.using(credentials).await.sqs();
+        let answer = sqs.receive_message().queue_url(&before["queue_url"]).send().await.unwrap();
+        assert_eq!(answer.messages().len(), 1);
+    }
+    instance.deprovision().await;
+}
+
+#[tokio::test]
+async fn the_dashboard_is_the_partitions_own() {
+    let instance = Instance::provision("s3-bucket", "standard", json!({ "deletion": "delete" })).await;
+    for (partition, host) in [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+    ] {
+        let mut names = instance.names.clone();
+        names.target["partition"] = json!(partition);
+        let bucket = names.instance["slug"].as_str().unwrap();
+        let expected = format!("https://{host}/s3/buckets/{bucket}?region=eu-central-1");
+        assert_eq!(instance.revision.dashboard_url(&names).unwrap(), Some(expected));
+    }
+    instance.deprovision().await;
+}
+
 #[tokio::test]
 async fn every_plan_and_style_comes_out_flat_and_whole() {
     for (offering, plan, params) in [
@@ -212,25 +302,59 @@ async fn what_cannot_be_is_refused_before_anything_is_made() {
         let plan = instance.revision.plan_named(plan).unwrap();
         let held = &instance.names.instance["params"];
         let refusals = instance.revision.accept(plan, verb, given.as_object().unwrap(), &Map::new(), held).unwrap_err();
-        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        assert!(refusals.iter().all(|refusal| refusal.parameter == refusals[0].parameter), "{refusals:?}");
         refusals[0].parameter.clone().unwrap()
     };
+    let transitions = |steps: &[(u32, &str)]| {
+        let step = |(days, class): &(u32, &str)| json!({ "after_days": days, "storage_class": class });
+        json!({ "transitions": steps.iter().map(step).collect::<Vec<_>>() })
+    };
+    let cors = |member: &str, text: &str| {
+        let mut rule = json!({ "allowed_origins": ["https://*.example.org"], "allowed_methods": ["GET"] });
+        rule[member] = json!([text]);
+        json!({ "cors": [rule] })
+    };
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef";
     for (plan, given, parameter) in [
         ("standard", json!({ "object_lock": true, "deletion": "delete" }), "deletion"),
         ("standard", json!({ "retention_days": 1 }), "retention_days"),
-        ("standard", json!({ "expire_old_versions_after_days": 1 }), "expire_old_versions_after_days"),
-        ("standard", json!({ "transitions": [{ "after_days": 29, "storage_class": "ONEZONE_IA" }] }), "transitions"),
+        ("standard", json!({ "object_lock": true, "versioning": false }), "versioning"),
+        ("standard", transitions(&[(29, "ONEZONE_IA")]), "transitions"),
+        ("standard", transitions(&[(30, "STANDARD_IA"), (59, "GLACIER")]), "transitions"),
+        ("standard", transitions(&[(30, "ONEZONE_IA"), (59, "DEEP_ARCHIVE")]), "transitions"),
+        ("standard", transitions(&[(90, "STANDARD_IA"), (30, "GLACIER")]), "transitions"),
+        ("standard", transitions(&[(10, "DEEP_ARCHIVE"), (100, "GLACIER")]), "transitions"),
+        ("standard", transitions(&[(10, "GLACIER"), (10, "DEEP_ARCHIVE")]), "transitions"),
+        ("standard", transitions(&[(10, "GLACIER"), (100, "GLACIER")]), "transitions"),
+        ("standard", transitions(&[(30, "ONEZONE_IA"), (90, "GLACIER_IR")]), "transitions"),
+        ("standard", cors("allowed_origins", "https://*.*.x"), "cors"),
+        ("standard", cors("allowed_headers", "x-*-*"), "cors"),
+        ("standard", cors("expose_headers", "*"), "cors"),
+        ("standard", json!({ "kms_key": "arn:aws:kms:eu-central-1:123456789012:alias/mine" }), "kms_key"),
+        ("standard", json!({ "kms_key": key, "accept_access_logs": true }), "accept_access_logs"),
         ("archive", json!({ "expire_after_days": 180 }), "expire_after_days"),
         ("standard", json!({ "log_prefix": "x" }), "log_prefix"),
         ("versioned", json!({ "versioning": false }), "versioning"),
     ] {
         assert_eq!(refused(&bucket, plan, Verb::Create, given), parameter);
     }
+    for given in [
+        transitions(&[(90, "GLACIER"), (60, "ONEZONE_IA"), (30, "STANDARD_IA")]),
+        transitions(&[(0, "INTELLIGENT_TIERING"), (1, "GLACIER_IR"), (2, "GLACIER"), (3, "DEEP_ARCHIVE")]),
+        cors("allowed_headers", "*"),
+        // From the time when it had versioning, a bucket may have old versions.
+        json!({ "expire_old_versions_after_days": 1, "kms_key": key }),
+        json!({ "object_lock": true, "versioning": true }),
+    ] {
+        let plan = bucket.revision.plan_named("standard").unwrap();
+        let given = given.as_object().unwrap();
+        bucket.revision.accept(plan, Verb::Create, given, &Map::new(), &Value::Null).unwrap();
+    }
     assert_eq!(refused(&queue, "standard", Verb::Create, json!({ "deduplicate": true })), "deduplicate");
     let high = json!({ "fifo_throughput_limit": "perMessageGroupId" });
     assert_eq!(refused(&queue, "fifo", Verb::Create, high), "fifo_throughput_limit");
     let short = json!({ "dead_letter_retention_seconds": 60 });
-    assert_eq!(refused(&queue, "fifo", Verb::Create, short), "dead_letter_retention_seconds");
+    assert_eq!(refused(&queue, "standard", Verb::Create, short), "dead_letter_retention_seconds");
     assert_eq!(refused(&queue, "standard", Verb::Bind, json!({ "dead_letters": true })), "dead_letters");
     for instance in [&bucket, &queue] {
         assert_eq!(refused(instance, "standard", Verb::Bind, json!({ "identity": "role" })), "role_arn");
@@ -241,53 +365,84 @@ async fn what_cannot_be_is_refused_before_anything_is_made() {
     queue.deprovision().await;
 }
 
-/// The policy that is generated for the broker is enough for all it does.
+/// The policy that is generated for the broker is enough for all it does, and with a boundary for nothing beyond that.
 #[tokio::test]
 async fn the_brokers_own_policy_suffices() {
     let instance = Instance::provision("s3-bucket", "standard", json!({ "deletion": "delete" })).await;
-    let within = Within {
-        partition: "aws".to_owned(),
-        account: instance.aws.account.clone(),
-        name_prefix: "chandlery-".to_owned(),
-        permissions_boundary: None,
-    };
-    let policy = least_privilege(&instance.registry, &within);
     let aws = instance.aws.clone();
-    let iam = aws.sessions().await.of(&aws.target()).await.unwrap().iam();
-    iam.create_user().user_name("broker").send().await.unwrap();
-    iam.put_user_policy()
-        .user_name("broker")
-        .policy_name("p")
-        .policy_document(policy.to_string())
-        .send()
-        .await
-        .unwrap();
-    let key = iam.create_access_key().user_name("broker").send().await.unwrap().access_key.unwrap();
-    let sessions = aws.sessions_as(&key.access_key_id, &key.secret_access_key, None).await;
-    let full = json!({ "versioning": true, "event_bridge": true, "when_not_empty": "delete", "vpc": "vpc-0123456789abcdef0",
-        "lifecycle": [{ "expire_after_days": 1 }], "cors": [{ "allowed_origins": ["*"], "allowed_methods": ["GET"] }] });
-    let identity = json!({ "statements": [{ "actions": ["s3:GetObject"], "resources": ["*"] }] });
-    let cases: [(Box<dyn Driver>, Value); 3] = [
-        (Box::new(BucketDriver::new(sessions.clone())), full),
-        (Box::new(QueueDriver::new(sessions.clone())), json!({ "when_not_empty": "refuse" })),
-        (Box::new(IdentityDriver::new(sessions)), identity),
-    ];
-    for (driver, desired) in cases {
-        let cx = aws.context("chandlery-#");
-        let (handle, outputs) = ready(driver.as_ref(), &cx, &desired, None).await.unwrap();
-        if driver.kind().name == "s3/bucket" {
-            // The broker is not in the VPC, and yet has to see and delete what is in the bucket.
-            let root = aws.sessions().await.of(&aws.target()).await.unwrap().s3();
-            let put = root.put_object().bucket(outputs.0["name"].as_str().unwrap()).key("a").send().await;
-            assert_eq!(put.unwrap_err().code(), Some("AccessDenied"), "root is not in the VPC either");
+    let root = aws.sessions().await.of(&aws.target()).await.unwrap();
+    let iam = root.iam();
+    let anything = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let edge = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+    let edge = iam.create_policy().policy_name("edge").policy_document(edge).send().await.unwrap();
+    let edge = edge.policy.unwrap().arn.unwrap();
+    iam.create_group().group_name("g").send().await.unwrap();
+    for boundary in [None, Some(edge)] {
+        let within = Within {
+            partition: "aws".to_owned(),
+            account: aws.account.clone(),
+            name_prefix: "chandlery".to_owned(),
+            permissions_boundary: boundary.clone(),
+        };
+        let policy = least_privilege(&instance.registry, &within);
+        iam.create_user().user_name("broker").send().await.unwrap();
+        // Not inline: with its 2,048 characters that is for roles only.
+        let policy =
+            iam.create_policy().policy_name("broker").policy_document(policy.to_string()).send().await.unwrap();
+        let policy = policy.policy.unwrap().arn.unwrap();
+        iam.attach_user_policy().user_name("broker").policy_arn(&policy).send().await.unwrap();
+        let key = iam.create_access_key().user_name("broker").send().await.unwrap().access_key.unwrap();
+        let sessions = aws.sessions_as(&key.access_key_id, &key.secret_access_key, None).await;
+        let full = json!({ "versioning": true, "event_bridge": true, "when_not_empty": "delete", "vpc": "vpc-0123456789abcdef0",
+            "lifecycle": [{ "expire_after_days": 1 }], "cors": [{ "allowed_origins": ["*"], "allowed_methods": ["GET"] }] });
+        let identity = json!({ "statements": [{ "actions": ["s3:GetObject"], "resources": ["*"] }] });
+        let cases: [(Box<dyn Driver>, Value); 3] = [
+            (Box::new(BucketDriver::new(sessions.clone())), full),
+            (Box::new(QueueDriver::new(sessions.clone())), json!({ "when_not_empty": "refuse" })),
+            (Box::new(IdentityDriver::new(sessions.clone())), identity),
+        ];
+        for (driver, desired) in cases {
+            let mut cx = aws.context("chandlery-#");
+            cx.target.permissions_boundary = boundary.clone();
+            let (handle, outputs) = ready(driver.as_ref(), &cx, &desired, None).await.unwrap();
+            if driver.kind().name == "s3/bucket" {
+                // The broker is not in the VPC, and yet has to see and delete what is in the bucket.
+                let put = root.s3().put_object().bucket(outputs.0["name"].as_str().unwrap()).key("a").send().await;
+                assert_eq!(put.unwrap_err().code(), Some("AccessDenied"), "root is not in the VPC either");
+            }
+            if driver.kind().name == "iam/identity" {
+                // What a person added to the user goes with it.
+                iam.add_user_to_group().group_name("g").user_name(&cx.name).send().await.unwrap();
+            }
+            ready(driver.as_ref(), &again(&cx), &desired, Some(&handle)).await.unwrap();
+            driver.inventory(&cx, "chandlery-").await.unwrap();
+            driver.may_delete(&again(&cx), &desired, Some(&handle)).await.unwrap();
+            gone(driver.as_ref(), &again(&cx), &desired, None).await.unwrap();
         }
-        ready(driver.as_ref(), &again(&cx), &desired, Some(&handle)).await.unwrap();
-        driver.inventory(&cx, "chandlery-").await.unwrap();
-        driver.may_delete(&again(&cx), &desired, Some(&handle)).await.unwrap();
-        gone(driver.as_ref(), &again(&cx), &desired, None).await.unwrap();
+        if let Some(edge) = boundary {
+            // A user without its boundary would be whatever the broker writes into its policy.
+            let mine = sessions.of(&aws.target()).await.unwrap().iam();
+            let name = "chandlery-aaaaaaaaaaaaaaaa";
+            let create = || mine.create_user().user_name(name).path("/chandlery/");
+            assert_eq!(create().send().await.unwrap_err().code(), Some("AccessDenied"));
+            create().permissions_boundary(edge).send().await.unwrap();
+            let put = mine.put_user_policy().user_name(name).policy_name("p").policy_document(anything);
+            put.send().await.unwrap();
+            let off = mine.delete_user_permissions_boundary().user_name(name).send().await;
+            assert_eq!(off.unwrap_err().code(), Some("AccessDenied"));
+            mine.delete_user_policy().user_name(name).policy_name("p").send().await.unwrap();
+            mine.delete_user().user_name(name).send().await.unwrap();
+        }
+        // A broker whose prefix only begins like this one's keeps what is its own.
+        let theirs = iam.create_user().user_name("chandleryman").path("/chandlery/").send().await.unwrap();
+        let mine = sessions.of(&aws.target()).await.unwrap().iam();
+        let theirs = theirs.user.unwrap().user_name;
+        assert_eq!(mine.delete_user().user_name(&theirs).send().await.unwrap_err().code(), Some("AccessDenied"));
+        iam.delete_user().user_name(theirs).send().await.unwrap();
+        iam.delete_access_key().user_name("broker").access_key_id(key.access_key_id).send().await.unwrap();
+        iam.detach_user_policy().user_name("broker").policy_arn(&policy).send().await.unwrap();
+        iam.delete_policy().policy_arn(&policy).send().await.unwrap();
+        iam.delete_user().user_name("broker").send().await.unwrap();
     }
-    iam.delete_access_key().user_name("broker").access_key_id(key.access_key_id).send().await.unwrap();
-    iam.delete_user_policy().user_name("broker").policy_name("p").send().await.unwrap();
-    iam.delete_user().user_name("broker").send().await.unwrap();
     instance.deprovision().await;
 }

@@ -180,6 +180,21 @@ async fn a_refusal_names_what_to_do_and_changes_nothing() {
     s3.delete_object().bucket(&cx.name).key("a").version_id(id).send().await.unwrap();
     driver.may_delete(&again(&cx), &desired, None).await.unwrap();
     gone(&driver, &again(&cx), &desired, Some(&handle)).await.unwrap();
+
+    // Versions are spoken of where there are some, not where there shall be some.
+    let cx = aws.context("chandlery-#");
+    let plain = json!({});
+    ready(&driver, &cx, &plain, None).await.unwrap();
+    put(&s3, &cx, "a").await;
+    for (desired, versions) in [(&plain, false), (&desired, false), (&plain, true)] {
+        if versions {
+            put(&s3, &cx, "a").await;
+        }
+        ready(&driver, &again(&cx), desired, None).await.unwrap();
+        let refused = driver.may_delete(&again(&cx), desired, None).await.unwrap_err();
+        assert_eq!(refused.message.contains("old versions"), versions, "{refused}");
+        assert!(refused.message.contains("`deletion: delete`"), "{refused}");
+    }
 }
 
 /// More than a page of versions, delete markers and an unfinished upload; interrupted once.
@@ -235,13 +250,43 @@ async fn a_locked_bucket_refuses_and_keeps_its_lock() {
     let (driver, s3) = driver(&aws).await;
     let cx = aws.context("chandlery-#");
     let desired = json!({ "object_lock": true, "retention": { "mode": "COMPLIANCE", "days": 1 } });
-    ready(&driver, &cx, &desired, None).await.unwrap();
+    // S3 has not heard everywhere that the new bucket has versioning.
+    let early = json!({ "service": "s3", "operation": "PutObjectLockConfiguration", "mode": "error", "code": "InvalidBucketState", "status": 409 });
+    aws.faults(json!([early])).await;
+    assert_eq!(driver.ensure(&cx, &desired, None).await.unwrap_err().class, Class::Transient);
+    ready(&driver, &again(&cx), &desired, None).await.unwrap();
     ready(&driver, &again(&cx), &desired, None).await.unwrap();
     let lock = s3.get_object_lock_configuration().bucket(&cx.name).send().await.unwrap();
     let rule = lock.object_lock_configuration.unwrap().rule.unwrap().default_retention.unwrap();
     assert_eq!((rule.mode.unwrap().as_str(), rule.days), ("COMPLIANCE", Some(1)));
     put(&s3, &cx, "a").await;
-    assert_eq!(driver.may_delete(&again(&cx), &desired, None).await.unwrap_err().class, Class::Rejected);
+    let refused = driver.may_delete(&again(&cx), &desired, None).await.unwrap_err();
+    assert_eq!(refused.class, Class::Rejected);
+    assert!(
+        refused.message.contains("`deletion: retain`") && !refused.message.contains("`deletion: delete`"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_log_bucket_or_a_key_of_another_region_is_refused() {
+    let aws = Aws::fresh();
+    let (driver, s3) = driver(&aws).await;
+    let far = Aws { region: "us-west-2".to_owned(), ..aws.clone() };
+    let logs = far.context("chandlery-logs-#");
+    ready(&self::driver(&far).await.0, &logs, &json!({ "accept_access_logs": true }), None).await.unwrap();
+    let cx = aws.context("chandlery-#");
+    let fault = driver.ensure(&cx, &json!({ "log_bucket": logs.name }), None).await.unwrap_err();
+    assert_eq!(fault.class, Class::Rejected, "{fault:?}");
+    let cx = aws.context("chandlery-#");
+    let key = format!("arn:aws:kms:us-west-2:{}:key/11111111-2222-3333-4444-555555555555", aws.account);
+    let fault = driver.ensure(&cx, &json!({ "kms_key": key }), None).await.unwrap_err();
+    assert_eq!(fault.class, Class::Rejected, "{fault:?}");
+    assert_eq!(
+        fault.message,
+        "the KMS key is in us-west-2 and the instance in eu-central-1; name a key of eu-central-1"
+    );
+    assert!(s3.get_bucket_versioning().bucket(&cx.name).send().await.is_err(), "nothing was made");
 }
 
 #[tokio::test]

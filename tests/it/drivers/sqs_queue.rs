@@ -77,6 +77,11 @@ async fn a_queue_is_one_call_and_changes_in_place() {
     assert_eq!(found.len(), 2);
     assert!(found.iter().any(|found| found.name == cx.name && found.owner == Some(cx.owner.to_string())));
 
+    let far =
+        json!({ "kms_key": format!("arn:aws:kms:us-west-2:{}:key/11111111-2222-3333-4444-555555555555", aws.account) });
+    let fault = driver.ensure(&retagged, &far, Some(&handle)).await.unwrap_err();
+    assert!(fault.class == Class::Rejected && fault.message.contains("us-west-2"), "{fault:?}");
+
     aws.calls().await;
     gone(&driver, &again(&cx), &desired, Some(&handle)).await.unwrap();
     assert_eq!(aws.calls().await, ["sqs:DeleteQueue"]);
@@ -127,5 +132,9 @@ async fn a_queue_with_messages_can_refuse_and_a_late_one_is_waited_for() {
     let fault = driver.may_delete(&again(&cx), &desired, Some(&handle)).await.unwrap_err();
     assert_eq!(fault.class, Class::Rejected);
     driver.may_delete(&again(&cx), &json!({ "when_not_empty": "delete" }), Some(&handle)).await.unwrap();
+    // Also when nobody asked before.
+    let fault = driver.delete(&again(&cx), &desired, Some(&handle)).await.unwrap_err();
+    assert_eq!(fault.class, Class::Rejected);
+    sqs.purge_queue().queue_url(url).send().await.unwrap();
     gone(&driver, &again(&cx), &desired, Some(&handle)).await.unwrap();
 }

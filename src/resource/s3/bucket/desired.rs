@@ -124,14 +124,16 @@ pub(super) fn schema() -> Value {
             }
         })
     };
-    let texts = |description: &str| json!({ "type": "array", "items": { "type": "string" }, "maxItems": 100, "description": description });
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
+    let one_star = "^[^*]*[*]?[^*]*$";
+    let texts = |pattern: &str, description: &str| json!({ "type": "array", "items": { "type": "string", "pattern": pattern }, "maxItems": 100, "description": description });
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
         "additionalProperties": false,
         "properties": {
             "versioning": { "type": "boolean", "default": false, "description": "Keep old versions of objects. Switched off later, the versions that exist stay." },
-            "kms_key": { "type": "string", "minLength": 1, "description": "ARN of the KMS key that encrypts new objects, through an S3 Bucket Key. Without it S3's own keys do (SSE-S3)." },
+            "kms_key": { "type": "string", "minLength": 1, "description": "ARN of the KMS key that encrypts new objects, through an S3 Bucket Key; of the bucket's region. Without it S3's own keys do (SSE-S3)." },
             "lifecycle": {
                 "type": "array", "maxItems": 1000, "description": "What happens to objects as they age.",
                 "items": {
@@ -151,10 +153,10 @@ pub(super) fn schema() -> Value {
                 "items": {
                     "type": "object", "additionalProperties": false, "required": ["allowed_origins", "allowed_methods"],
                     "properties": {
-                        "allowed_origins": texts("Origins, `https://app.example.org`."),
+                        "allowed_origins": texts(one_star, "Origins, `https://app.example.org`; one `*` at most."),
                         "allowed_methods": { "type": "array", "minItems": 1, "items": { "enum": ["GET", "PUT", "POST", "DELETE", "HEAD"] }, "description": "HTTP methods." },
-                        "allowed_headers": texts("Request headers."),
-                        "expose_headers": texts("Response headers that scripts may read."),
+                        "allowed_headers": texts(one_star, "Request headers; one `*` at most."),
+                        "expose_headers": texts("^[^*]+$", "Response headers that scripts may read; no `*`."),
                         "max_age_seconds": { "type": "integer", "minimum": 0, "description": "How long a browser may keep the answer." }
                     }
                 }

@@ -1,6 +1,6 @@
 //! Emptying a bucket: versions, delete markers and unfinished uploads, a bounded amount per turn.
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier, ObjectVersion};
 
 use super::{Bucket, built};
 use crate::aws::OrFault;
@@ -29,23 +29,23 @@ pub(super) struct Turn {
 }
 
 impl Bucket<'_> {
-    /// Whether anything is in it that holds data. Looks at no more than a few pages of delete markers; a bucket with
+    /// Refuses if anything is in it that holds data. Looks at no more than a few pages of delete markers; a bucket with
     /// still more of them counts as not empty.
-    pub(super) async fn holds_data(&self) -> Result<bool, Fault> {
+    pub(super) async fn refuse_data(&self) -> Result<(), Fault> {
         let (mut key, mut version) = (None, None);
         for _ in 0..5 {
             let call = self.s3.list_object_versions().bucket(self.name()).expected_bucket_owner(self.account());
             let page = call.max_keys(PAGE).set_key_marker(key).set_version_id_marker(version).send().await;
             let page = page.or_fault("s3:ListBucketVersions")?;
             if !page.versions().is_empty() {
-                return Ok(true);
+                return Err(self.not_empty(keeps_versions(page.versions())));
             }
             if !page.is_truncated().unwrap_or_default() {
-                return Ok(false);
+                return Ok(());
             }
             (key, version) = (page.next_key_marker, page.next_version_id_marker);
         }
-        Ok(true)
+        Err(self.not_empty(true))
     }
 
     /// One turn. Each page is listed from the beginning, since what was listed before is gone: nothing needs to be
@@ -55,14 +55,14 @@ impl Bucket<'_> {
         for _ in 0..PAGES {
             let call = self.s3.list_object_versions().bucket(self.name()).expected_bucket_owner(self.account());
             let page = call.max_keys(PAGE).send().await.or_fault("s3:ListBucketVersions")?;
+            if what == What::MarkersOnly && !page.versions().is_empty() {
+                return Err(self.not_empty(keeps_versions(page.versions())));
+            }
             let mut objects = Vec::new();
             for marker in page.delete_markers() {
                 objects.push(identifier(marker.key(), marker.version_id())?);
             }
             for version in page.versions() {
-                if what == What::MarkersOnly {
-                    return Err(self.not_empty());
-                }
                 objects.push(identifier(version.key(), version.version_id())?);
             }
             if objects.is_empty() {
@@ -117,17 +117,25 @@ impl Bucket<'_> {
     }
 
     /// The refusal that a user can act on.
-    pub(super) fn not_empty(&self) -> Fault {
-        let versions = if self.desired.versioning || self.desired.object_lock {
-            ", old versions and deleted objects included,"
-        } else {
-            ""
+    fn not_empty(&self, versions: bool) -> Fault {
+        // What is locked nobody can delete, so `deletion: delete` is no way out.
+        let way_out = match (self.desired.object_lock, versions) {
+            (true, _) => {
+                "let the locks of its objects end and have an administrator delete them, old versions included, or change the \
+                 instance to `deletion: retain` first"
+            }
+            (false, true) => {
+                "delete its objects, old versions and deleted objects included, or change the instance to `deletion: delete` first"
+            }
+            (false, false) => "delete its objects or change the instance to `deletion: delete` first",
         };
-        Fault::rejected(format!(
-            "the bucket {} is not empty; delete its objects{versions} or change the instance to `deletion: delete` first",
-            self.name()
-        ))
+        Fault::rejected(format!("the bucket {} is not empty; {way_out}", self.name()))
     }
+}
+
+/// Whether the bucket has kept versions at some time: what was put at any other time has the version `null`.
+fn keeps_versions(versions: &[ObjectVersion]) -> bool {
+    versions.iter().any(|version| version.version_id() != Some("null"))
 }
 
 fn identifier(key: Option<&str>, version: Option<&str>) -> Result<ObjectIdentifier, Fault> {

@@ -21,7 +21,7 @@ use aws_sdk_s3::types::{
 
 use super::{Bucket, built, desired, policy};
 use crate::aws::OrFault;
-use crate::driver::Fault;
+use crate::driver::{Class, Fault};
 
 impl Bucket<'_> {
     /// The settings of a bucket that was just made: ownership, tags and Object Lock were given to `CreateBucket`.
@@ -122,7 +122,8 @@ impl Bucket<'_> {
         call.versioning_configuration(configuration).send().await.or_fault("s3:PutBucketVersioning").map(drop)
     }
 
-    /// Without a default retention the configuration says only that locking is on.
+    /// Without a default retention the configuration says only that locking is on. A bucket has versioning from the moment it is
+    /// made with Object Lock, so where S3 misses that, it has not heard of it yet.
     async fn put_retention(&self) -> Result<(), Fault> {
         let rule = self.desired.retention.as_ref().map(|retention| {
             let mode = ObjectLockRetentionMode::from(retention.mode.as_str());
@@ -137,6 +138,12 @@ impl Bucket<'_> {
             .await
             .or_fault("s3:PutBucketObjectLockConfiguration")
             .map(drop)
+            .map_err(|fault| match fault.detail.as_deref() {
+                Some(detail) if detail.contains(": InvalidBucketState:") => {
+                    Fault { class: Class::Transient, message: "the new bucket is not ready yet".to_owned(), ..fault }
+                }
+                _ => fault,
+            })
     }
 
     async fn put_lifecycle(&self) -> Result<(), Fault> {

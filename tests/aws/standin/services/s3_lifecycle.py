@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html,
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html and
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html (30 days before
-the -IA classes).
+the -IA classes and in them, and only downwards: the "waterfall" of its figure).
 """
 
 import uuid
@@ -20,6 +20,7 @@ ACTIONS = (
     "AbortIncompleteMultipartUpload",
 )
 SLOW = ("STANDARD_IA", "ONEZONE_IA")
+WATERFALL = ("STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 MALFORMED = AwsError(
     "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
 )
@@ -128,4 +129,22 @@ def check_transitions(rule, expiration):
             ):
                 raise invalid(
                     "'Days' in the Expiration action for filter must be greater than 'Days' in the Transition action"
+                )
+        check_order(kind, name, rule.get(kind) or ())
+
+
+def check_order(kind, name, transitions):
+    counted = [t for t in transitions if t.get(name) is not None]
+    for earlier in counted:
+        for later in counted:
+            first, then = (t["StorageClass"] for t in (earlier, later))
+            if WATERFALL.index(then) <= WATERFALL.index(first):
+                continue
+            if (first, then) == ("ONEZONE_IA", "GLACIER_IR"):
+                raise invalid(f"'{kind[:-1]}' from storageClass '{first}' to '{then}' is not supported")
+            least = earlier[name] + (30 if first in SLOW else 1)
+            if later[name] < least:
+                raise invalid(
+                    f"'{name}' in the {kind[:-1]} action for StorageClass '{then}' must be at least {least}, after the "
+                    f"{kind[:-1]} action for StorageClass '{first}'"
                 )

@@ -84,6 +84,15 @@ def check_message(call):
         raise AwsError("InvalidParameterValue", "The request include parameter that is not valid for this queue type")
 
 
+@registry.after("sqs", "SendMessage", "SendMessageBatch")
+def seal(call, response):
+    """Notes under which key a message was sent: it stays under that one."""
+    queue = call.queue
+    for message in queue._messages:
+        if not hasattr(message, "standin_sealed"):
+            message.standin_sealed = (queue.kms_master_key_id, queue.queue_arn)
+
+
 @registry.before("sqs", "SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch")
 def check_batch(call):
     entries = call.params.get("Entries") or []
