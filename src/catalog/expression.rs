@@ -55,6 +55,11 @@ impl Expression {
         &self.mentions.raw
     }
 
+    /// The names whose text may get into the result in whatever form.
+    pub fn carried(&self) -> &[Path] {
+        &self.mentions.carried
+    }
+
     /// Its text.
     pub fn source(&self) -> &str {
         &self.source
