@@ -1,8 +1,9 @@
-//! `chandlery catalog check | show | new | schema | docs | lock`: for people who write offerings. All offline.
+//! `chandlery catalog check | show | kinds | new | schema | docs | lock`: for people who write offerings. All offline.
 //!
 //! Each verb writes to what it is given and says whether it succeeded; a problem is one line `file:line:column: path: message`.
 
 mod docs;
+mod kinds;
 mod new;
 mod run;
 mod show;
@@ -15,6 +16,7 @@ use crate::catalog::{Lock, Problem, Revision, examine, json_schema};
 use crate::driver::Registry;
 
 pub use docs::docs;
+pub use kinds::kinds;
 pub use new::new;
 pub use run::{Verb, run};
 pub use show::show;
@@ -153,6 +155,65 @@ mod tests {
             let (sound, text) = directory.check();
             assert!(sound, "{text}\n{}", std::fs::read_to_string(directory.0.join("my-thing.yaml")).unwrap());
             assert!(!new(&directory.0, "my-thing", Some(kind), &registry(), &mut Vec::new()).unwrap(), "it is there");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_starter_of_every_kind_of_this_build_names_what_exists_by_reference() {
+        let sessions = crate::aws::Sessions::load(crate::aws::Settings::default()).await.unwrap();
+        let registry = crate::cli::registry(&sessions);
+        let directory = Directory::new();
+        for kind in registry.kinds().map(|kind| kind.name) {
+            assert!(new(&directory.0, &kind.replace('/', "-"), Some(kind), &registry, &mut Vec::new()).unwrap());
+        }
+        let mut out = Vec::new();
+        assert!(check(&directory.0, &registry, &mut out).unwrap(), "{}", String::from_utf8(out).unwrap());
+        let starter = |name: &str| std::fs::read_to_string(directory.0.join(name)).unwrap();
+        for line in ["  kms_key: {", "  log_bucket: {", "  vpc: {"] {
+            let text = starter("s3-bucket.yaml");
+            let found = text.lines().find(|text| text.starts_with(line)).unwrap();
+            assert!(found.contains(", reference: "), "{found}");
+        }
+        let name = r#"    name: "${{ instance.slug }}${{ '.fifo' if params.fifo else '' }}""#;
+        assert!(starter("sqs-queue.yaml").contains(name), "SQS refuses a FIFO queue of another name");
+    }
+
+    #[test]
+    fn a_starter_is_called_what_an_offering_may_be_called() {
+        let directory = Directory::new();
+        let said = |name: &str| {
+            let mut out = Vec::new();
+            assert!(!new(&directory.0, name, None, &registry(), &mut out).unwrap());
+            String::from_utf8(out).unwrap()
+        };
+        for name in ["Bad Name", "../evil", ""] {
+            assert!(said(name).starts_with(&format!("the name {name:?} must be of letters, digits")));
+        }
+        directory.write("there.yaml", "");
+        assert!(said("there").ends_with("there.yaml is there already; remove it or choose another name\n"));
+        assert_eq!(std::fs::read_dir(&directory.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn kinds_are_told_with_their_limits_and_outputs() {
+        let told = |name: Option<&str>| {
+            let mut out = Vec::new();
+            (kinds(&registry(), name, &mut out).unwrap(), String::from_utf8(out).unwrap())
+        };
+        assert_eq!(told(None).1.lines().count(), 3);
+        assert_eq!(
+            told(Some("test/quue")),
+            (false, "there is no kind test/quue; known: test/group, test/identity, test/queue\n".to_owned())
+        );
+        let (_, text) = told(Some("test/queue"));
+        for line in [
+            "  fifo: true or false; required; cannot change later",
+            "  key: a text; from users only through a parameter with `reference: kms-key`; cannot change later",
+            "  retention: an integer of at least 60",
+            "    count: an integer",
+            "  url: pretended",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }
     }
 
