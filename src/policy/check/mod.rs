@@ -81,7 +81,7 @@ pub(super) fn check(file: &str, text: &str) -> Result<Checked, Problems> {
     let default_target = rules::check_default(&mut findings, &rules);
     tags::check(&mut findings);
 
-    let Findings { mut problems, mut warnings, .. } = findings;
+    let Findings { mut problems, mut warnings, document } = findings;
     for list in [&mut problems, &mut warnings] {
         list.sort_by_key(|problem| (problem.line, problem.column));
         list.dedup();
@@ -89,7 +89,8 @@ pub(super) fn check(file: &str, text: &str) -> Result<Checked, Problems> {
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
-    Ok(Checked { digest: hash(text), warnings, platforms, logins, targets, default_target, tags, rules })
+    let places = document.places;
+    Ok(Checked { digest: hash(text), places, warnings, platforms, logins, targets, default_target, tags, rules })
 }
 
 #[cfg(test)]
