@@ -28,14 +28,18 @@ pub fn check(directory: &Path, registry: &Registry, out: &mut impl Write) -> io:
     let mut notes = Vec::new();
     match Lock::read(directory) {
         Ok(lock) => {
-            problems.0.extend(lock.conflicts(directory, &offerings));
+            problems.0.extend(lock.conflicts(&offerings));
             // While a file is broken, its offering would seem to be gone.
             if sound {
-                problems.0.extend(lock.missing(directory, &offerings));
+                problems.0.extend(lock.missing(&offerings));
             }
             notes = lock.unlocked(&offerings);
         }
         Err(problem) => problems.0.push(problem),
+    }
+    if offerings.is_empty() && problems.0.is_empty() {
+        writeln!(out, "{}: holds no offering: no file ends in .yaml or .yml", directory.display())?;
+        return Ok(false);
     }
     report(&problems.0, out)?;
     if problems.0.is_empty() {
@@ -58,7 +62,7 @@ pub fn lock(directory: &Path, registry: &Registry, out: &mut impl Write) -> io::
             return Ok(false);
         }
     };
-    problems.0.extend(lock.conflicts(directory, &offerings));
+    problems.0.extend(lock.conflicts(&offerings));
     if !problems.0.is_empty() {
         report(&problems.0, out)?;
         return Ok(false);
@@ -143,8 +147,17 @@ mod tests {
         std::fs::remove_file(directory.0.join("b.yaml")).unwrap();
         let (sound, text) = directory.check();
         assert!(!sound);
-        assert!(text.starts_with("catalog.lock: the offering test-queue was released and is gone"), "{text}");
+        assert!(
+            text.starts_with("catalog.lock:3:5: services[0]: the offering test-queue was released and is gone"),
+            "{text}"
+        );
         assert!(crate::catalog::Catalog::load(&directory.0, &registry()).unwrap().offerings().is_empty());
+    }
+
+    #[test]
+    fn an_empty_directory_is_no_sound_catalog() {
+        let (sound, text) = Directory::new().write("notes.txt", "nonsense").check();
+        assert!(!sound && text.ends_with("holds no offering: no file ends in .yaml or .yml\n"), "{text}");
     }
 
     #[test]
@@ -232,6 +245,11 @@ mod tests {
         assert!(show(&directory.0, &registry(), Some("test-queue"), None, true, &mut out).unwrap());
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(json["services"][0]["plans"][1]["maintenance_info"]["version"], "1.0.0");
+        let mut out = Vec::new();
+        assert!(show(&directory.0, &registry(), None, Some("large"), true, &mut out).unwrap());
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let plans = json["services"][0]["plans"].as_array().unwrap();
+        assert!(plans.len() == 1 && plans[0]["name"] == "large", "{json}");
         assert!(!show(&directory.0, &registry(), Some("test-queu"), None, false, &mut Vec::new()).unwrap());
     }
 }
