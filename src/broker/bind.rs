@@ -160,12 +160,13 @@ impl Broker {
 
         let predecessor = self.predecessor(db, instance, &ordered, request).await?;
         let mut given = Given { given: request.parameters.0.clone(), ..Given::default() };
+        let inherits = predecessor.is_some() && given.given.is_empty();
         let mut context = Value::Object(request.context.0.clone());
         let mut app_guid = request.app().map(str::to_owned);
         let mut route = request.bind_resource.route().map(str::to_owned);
         if let Some(before) = &predecessor {
             // Platforms do not keep what they sent, so a rotation inherits what it does not say.
-            if given.given.is_empty() {
+            if inherits {
                 given.given = self.open(&place::binding_parameters(before.uid), &before.parameters)?.given;
             }
             app_guid = app_guid.or_else(|| before.app_guid.clone());
@@ -187,10 +188,15 @@ impl Broker {
                 aftermath: Aftermath::Unsaid,
             });
         }
+        let declared = &ordered.revision.offering().bind_parameters;
+        given.forced = terms.forced.clone();
+        given.forced.retain(|name, _| declared.contains_key(name));
+        if inherits {
+            given.given.retain(|name, _| !given.forced.contains_key(name));
+        }
         let owner = Owner { platform: &caller.platform, organization: &instance.organization, space: &instance.space };
         let set = given.given.clone();
         self.resolve(&ordered.revision, Verb::Bind, &mut given, &set, &terms, &owner).await?;
-        // Forced values are the instance's parameters'; a binding's have names of their own.
         let names = self.names_of(instance, &ordered)?;
         ordered
             .revision

@@ -266,9 +266,7 @@ impl Broker {
     pub(super) fn names_of(&self, instance: &Instance, ordered: &Ordered) -> Result<Names, Error> {
         let plan = ordered.plan()?;
         let given = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
-        let params = ordered.revision.effective(plan, Verb::Create, &given, &Value::Null);
-        let params =
-            params.map_err(|refusals| broken("stored parameters do not fit their revision", &refused(&refusals)))?;
+        let params = ordered.revision.effective(plan, Verb::Create, &given);
         Ok(Names::of_instance(self.prefix(), &facts(instance), plan, params))
     }
 }

@@ -181,9 +181,7 @@ impl Broker {
         if !same {
             return Err(Error::ConcurrencyError);
         }
-        let params = aimed.revision.effective(plan, Verb::Create, &given, &Value::Null);
-        let params =
-            params.map_err(|refusals| broken("accepted parameters do not fit their revision", &refused(&refusals)))?;
+        let params = aimed.revision.effective(plan, Verb::Create, &given);
         let names = Names::of_instance(self.prefix(), &facts(&moved), plan, params);
         self.response(&aimed, &names, Some(live.id))
     }
@@ -302,6 +300,18 @@ impl Broker {
             let sentences: Vec<&str> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
             return Err(refusal(&sentences.join(" ")));
         }
+        for binding in store::binding::of_instance(self.singles(), instance.uid).await? {
+            let given = self.open(&place::binding_parameters(binding.uid), &binding.parameters)?;
+            let broken = |plan, params| aim.ordered.revision.bind_refusals(plan, &given, params);
+            // What it breaks already is no reason to refuse this change.
+            let before = broken(from, &now.params);
+            if let Some(new) = broken(to, &aim.params).into_iter().find(|refusal| !before.contains(refusal)) {
+                return Err(refusal(&format!(
+                    "The binding {} would no longer be possible: {} Unbind it first.",
+                    binding.id, new.message
+                )));
+            }
+        }
         let names = Names::of_instance(self.prefix(), &facts(instance), to, aim.params.clone());
         let outputs = self.public_outputs(instance.uid).await?;
         self.check_frozen(instance, &aim.ordered, &names, &outputs).await
@@ -317,9 +327,19 @@ impl Broker {
         let specs = ordered.revision.resources(Scope::Instance, names);
         let specs =
             specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
+        let stays = |key: &str| specs.iter().any(|spec| spec.key == key);
+        // What goes is no more, for what stays.
+        let outputs =
+            &outputs.iter().filter(|(key, _)| stays(key)).map(|(key, map)| (key.clone(), map.clone())).collect();
         for row in store::resource::of_owner(self.singles(), instance.uid).await? {
             let (Some(desired), ResourceState::Ready) = (&row.desired, row.state) else { continue };
-            if !specs.iter().any(|spec| spec.key == row.key) {
+            if !stays(&row.key) {
+                if row.retain {
+                    return Err(refusal(&format!(
+                        "This change would delete the {}, which the instance is to leave in AWS: change that first.",
+                        row.key.replace('_', " ")
+                    )));
+                }
                 continue;
             }
             // What depends on an output that does not exist yet is judged when its turn comes.

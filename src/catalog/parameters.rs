@@ -103,7 +103,6 @@ impl Revision {
         let bind = verb == Verb::Bind;
         let set = self.parameter_set(verb);
         let fixed = if bind { &Map::new() } else { &plan.document().fixed };
-        let defaults = if bind { &Map::new() } else { &plan.document().defaults };
 
         let mut refusals = Vec::new();
         let mut checked = given.clone();
@@ -134,11 +133,7 @@ impl Revision {
             }
         }
 
-        let given = checked.as_object().unwrap_or(given);
-        let mut effective = set.complete(defaults, given);
         let declared = |(name, _): &(&String, &Value)| set.declared.contains_key(*name);
-        let above = fixed.iter().chain(forced).filter(declared);
-        effective.extend(above.map(|(name, value)| (name.clone(), value.clone())));
         if forced.keys().any(|name| set.declared.contains_key(name)) {
             let forced: Map<String, Value> =
                 forced.iter().filter(declared).map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -146,12 +141,26 @@ impl Revision {
                 refusals.push(refusal(first_word(&violation.pointer), &violation, "the administrator's value of "));
             }
         }
-        set.fill_inner(&mut effective);
-        let effective = Value::Object(effective);
+        let effective = self.completed(plan, verb, checked.as_object().unwrap_or(given), forced);
         if refusals.is_empty() {
             self.apply_rules(plan, verb, &effective, instance, &mut refusals);
         }
         if refusals.is_empty() { Ok(effective) } else { Err(refusals) }
+    }
+
+    /// With defaults, what the plan fixes and what the administrator forces.
+    fn completed(&self, plan: &Plan, verb: Verb, given: &Map<String, Value>, forced: &Map<String, Value>) -> Value {
+        let set = self.parameter_set(verb);
+        let nothing = Map::new();
+        let (fixed, defaults) = match verb {
+            Verb::Bind => (&nothing, &nothing),
+            Verb::Create | Verb::Update => (&plan.document().fixed, &plan.document().defaults),
+        };
+        let mut effective = set.complete(defaults, given);
+        let above = fixed.iter().chain(forced).filter(|(name, _)| set.declared.contains_key(*name));
+        effective.extend(above.map(|(name, value)| (name.clone(), value.clone())));
+        set.fill_inner(&mut effective);
+        Value::Object(effective)
     }
 
     fn apply_rules(&self, plan: &Plan, verb: Verb, effective: &Value, instance: &Value, refusals: &mut Vec<Refusal>) {
@@ -184,14 +193,22 @@ impl Revision {
     }
 
     /// The effective parameters of an instance or a binding as it is stored. What the revision no longer knows is left
-    /// behind, so that an instance or a live binding can follow to a revision that has dropped a parameter.
-    pub fn effective(&self, plan: &Plan, verb: Verb, stored: &Given, instance: &Value) -> Result<Value, Vec<Refusal>> {
+    /// behind, and nothing is checked again: an instance or a live binding must be able to follow to a revision that would
+    /// refuse today what was accepted then.
+    pub fn effective(&self, plan: &Plan, verb: Verb, stored: &Given) -> Value {
         let mut values = stored.values();
         match verb {
             Verb::Bind => values.retain(|name, _| self.bind_parameters.declared.contains_key(name)),
             Verb::Create | Verb::Update => values = self.carried(plan, &values, &stored.forced),
         }
-        self.accept(plan, verb, &values, &stored.forced, instance)
+        self.completed(plan, verb, &values, &stored.forced)
+    }
+
+    /// The rules that a live binding would break if its instance had these parameters.
+    pub fn bind_refusals(&self, plan: &Plan, stored: &Given, instance: &Value) -> Vec<Refusal> {
+        let mut refusals = Vec::new();
+        self.apply_rules(plan, Verb::Bind, &self.effective(plan, Verb::Bind, stored), instance, &mut refusals);
+        refusals
     }
 
     /// What the user set in total after an update of `current` (see [`Revision::carried`]): null takes a parameter back to its default.

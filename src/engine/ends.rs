@@ -134,8 +134,10 @@ pub(super) async fn may_go(turn: &mut Turn<'_>) -> Result<Next, Broken> {
     let begun = rows.iter().any(|row| row.state == ResourceState::Deleting);
     if turn.subject.instance.was_ready && !begun {
         for row in rows.iter().filter(|row| !row.retain && is_there(row.state)) {
-            if let Some(next) = ask(turn, row, &rows).await? {
-                return Ok(next);
+            match ask(turn, row).await? {
+                Answer::Yes => {}
+                Answer::Later(after) => return Ok(Next::Wait(after)),
+                Answer::No { why, detail, .. } => return stays(turn, &rows, why, detail).await,
             }
         }
     }
@@ -143,11 +145,40 @@ pub(super) async fn may_go(turn: &mut Turn<'_>) -> Result<Next, Broken> {
     turn.enter(next).await
 }
 
+/// Asks what an update would remove whether it may go, before anything changes. `None`: it may.
+pub(super) async fn may_shrink(turn: &mut Turn<'_>, blueprint: &Blueprint) -> Result<Option<Next>, Broken> {
+    let rows = store::resource::of_owner(turn.engine.db(), turn.fence.owner).await?;
+    if rows.iter().any(|row| row.state == ResourceState::Deleting) {
+        return Ok(None);
+    }
+    for row in rows.iter().filter(|row| !blueprint.has(&row.key) && is_there(row.state)) {
+        match ask(turn, row).await? {
+            Answer::Yes => {}
+            Answer::Later(after) => return Ok(Some(Next::Wait(after))),
+            Answer::No { why, class, .. } => return turn.undo(why, class).await.map(Some),
+        }
+    }
+    Ok(None)
+}
+
 fn is_there(state: ResourceState) -> bool {
     matches!(state, ResourceState::Ready | ResourceState::Updating)
 }
 
-async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<Option<Next>, Broken> {
+/// Whether a resource may go.
+enum Answer {
+    Yes,
+    /// It could not be asked; again after this long.
+    Later(Duration),
+    /// A sentence, what AWS said, and the class of the fault.
+    No {
+        why: String,
+        detail: Option<String>,
+        class: &'static str,
+    },
+}
+
+async fn ask(turn: &Turn<'_>, row: &Resource) -> Result<Answer, Broken> {
     let engine = turn.engine;
     let driver = engine.0.parts.registry.get(&row.kind).cloned();
     let driver = driver.ok_or_else(|| Broken::new(format!("this build has no driver for {}", row.kind)))?;
@@ -165,10 +196,10 @@ async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<O
     let known = row.handle.clone().map(Handle);
     engine.listener().before_call(driver.kind().name).await;
     let Err(fault) = turn.guard.scope(driver.may_delete(&context, &desired, known.as_ref())).await else {
-        return Ok(None);
+        return Ok(Answer::Yes);
     };
     if fault.class == Class::Gone {
-        return Ok(None);
+        return Ok(Answer::Yes);
     }
     if !turn.may_call() {
         return Err(Broken::LeaseLost);
@@ -179,18 +210,24 @@ async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<O
         Class::Rejected => Verdict::GiveUp,
         _ => retry::verdict(&fault, turn.moment(Way::Back, row)),
     };
-    let message = format!("{}: {}.", words(&row.key), fault.message.trim_end_matches('.'));
-    if let (Verdict::Again(after), false) = (verdict, turn.subject.operation.expired) {
-        let after = retry::jitter(after, row.uid.uuid().as_u128());
-        let mut step = Step::new("resource fault", message).of(&row.key);
-        step.detail = fault.detail;
-        let class = fault.class.as_str();
-        let write = store::resource::failed(engine.db(), &turn.fence, &step, row.uid, None, class, after);
-        engine.write("fault", write).await?;
-        return Ok(Some(Next::Wait(after)));
+    let (why, class) = (format!("{}: {}.", words(&row.key), fault.message.trim_end_matches('.')), fault.class.as_str());
+    match verdict {
+        Verdict::Again(after) if !turn.subject.operation.expired => {
+            let after = retry::jitter(after, row.uid.uuid().as_u128());
+            let mut step = Step::new("resource fault", why).of(&row.key);
+            step.detail = fault.detail;
+            let write = store::resource::failed(engine.db(), &turn.fence, &step, row.uid, None, class, after);
+            engine.write("fault", write).await?;
+            Ok(Answer::Later(after))
+        }
+        _ => Ok(Answer::No { why, detail: fault.detail, class }),
     }
-    let mut step = Step::new("failed", format!("{message} Nothing was deleted; the instance is usable."));
-    step.detail = fault.detail;
+}
+
+/// The instance cannot be deleted, and nothing of it was.
+async fn stays(turn: &Turn<'_>, rows: &[Resource], why: String, detail: Option<String>) -> Result<Next, Broken> {
+    let mut step = Step::new("failed", format!("{why} Nothing was deleted; the instance is usable."));
+    step.detail = detail;
     // An update that the DELETE superseded may have left things half-way.
     let halfway = rows.iter().any(|row| row.state != ResourceState::Ready);
     let end = End {
@@ -199,7 +236,7 @@ async fn ask(turn: &mut Turn<'_>, row: &Resource, rows: &[Resource]) -> Result<O
         follow_up: halfway.then(|| (OperationKind::Refresh, follow_up("bringing the instance back to what it was"))),
         ..succeeded(State::Ready)
     };
-    self::end(turn, step, &end).await.map(Some)
+    self::end(turn, step, &end).await
 }
 
 /// Why an operation is given up at its deadline, with what it was waiting for.

@@ -76,11 +76,12 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
     while !engine.is_stopping() {
         // Seen before looking, so that what is committed while we look is not slept over.
         due.mark_unchanged();
-        let claimed = if free.available_permits() == 0 {
+        let room = free.available_permits();
+        let claimed = if room == 0 {
             Vec::new()
         } else {
             let granted = Instant::now();
-            let limit = i64::try_from(free.available_permits()).unwrap_or(i64::MAX);
+            let limit = i64::try_from(room).unwrap_or(i64::MAX);
             let caps = match lane {
                 Lane::Async => Caps { per_target: settings.per_target, running: engine.0.targets.running() },
                 // A request that waits is served whatever else goes on there.
@@ -96,7 +97,8 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
             }
         };
         while turns.try_join_next().is_some() {}
-        let idle = claimed.is_empty();
+        // Fewer than there was room for: nothing else is due, or its target is at its cap, and whoever makes room there rings.
+        let idle = claimed.len() < room || room == 0;
         for (claim, granted) in claimed {
             let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { break };
             let (engine, free) = (engine.clone(), Arc::clone(&free));

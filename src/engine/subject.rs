@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Broken, Engine};
 use crate::catalog::identity::{BindingFacts, InstanceFacts};
-use crate::catalog::{Evaluated, Given, Names, OutputMap, Plan, Revision, Scope, Spec, Verb};
+use crate::catalog::{Evaluated, Given, Names, OutputMap, Revision, Scope, Spec, Verb};
 use crate::driver::{Context, Target};
 use crate::osb::{PlanId, Uid};
 use crate::store::binding::Binding;
@@ -69,7 +69,7 @@ impl Subject {
             Some(sealed) if aimed => open(engine.vault(), place::operation_parameters(operation.id), sealed)?,
             _ => open(engine.vault(), place::instance_parameters(instance.uid), &instance.parameters)?,
         };
-        let params = effective(&revision, plan, Verb::Create, &parameters, &Value::Null)?;
+        let params = revision.effective(plan, Verb::Create, &parameters);
         let context = self.context(aimed);
         let facts = InstanceFacts {
             uid: instance.uid,
@@ -82,7 +82,7 @@ impl Subject {
         let mut names = Names::of_instance(engine.prefix(), &facts, plan, params);
         if let Some(binding) = &self.binding {
             let parameters = open(engine.vault(), place::binding_parameters(binding.uid), &binding.parameters)?;
-            let params = effective(&revision, plan, Verb::Bind, &parameters, &names.params)?;
+            let params = revision.effective(plan, Verb::Bind, &parameters);
             let app_guid = binding.app_guid.as_deref();
             let facts = BindingFacts { uid: binding.uid, id: binding.id.as_str(), app_guid };
             names = names.of_binding(engine.prefix(), &facts, params);
@@ -139,6 +139,11 @@ pub(super) struct Blueprint {
 }
 
 impl Blueprint {
+    /// Whether there is such a resource.
+    pub fn has(&self, key: &str) -> bool {
+        self.specs.iter().any(|spec| spec.key == key)
+    }
+
     /// What a resource shall be.
     pub fn desired(&self, key: &str, outputs: &OutputMap) -> Result<Evaluated, Broken> {
         Ok(self.revision.desired(self.scope, key, &self.names, outputs)?)
@@ -152,13 +157,6 @@ impl Blueprint {
         let spec = specs.into_iter().find(|spec| spec.key == key);
         Ok(spec.ok_or_else(|| Broken::new("a resource that the revision does not have"))?.name)
     }
-}
-
-fn effective(revision: &Revision, plan: &Plan, verb: Verb, given: &Given, instance: &Value) -> Result<Value, Broken> {
-    revision.effective(plan, verb, given, instance).map_err(|refusals| {
-        let names: Vec<_> = refusals.iter().filter_map(|refusal| refusal.parameter.clone()).collect();
-        Broken::new(format!("the stored parameters no longer fit their revision ({})", names.join(", ")))
-    })
 }
 
 fn open(vault: &Vault, place: Place, sealed: &Sealed) -> Result<Given, Broken> {

@@ -107,24 +107,36 @@ impl Turn<'_> {
     }
 
     async fn make(&mut self) -> Result<Next, Broken> {
-        let blueprint = self.subject.blueprint(self.engine, true).await?;
         let is_refresh = self.subject.operation.kind == OperationKind::Refresh;
+        let blueprint = match self.subject.blueprint(self.engine, true).await {
+            // Its offering says things now that this binding's parameters do not fit: it stays as it is.
+            Err(Broken::Defect(why)) if is_refresh => return ends::refresh_failed(self, why).await,
+            blueprint => blueprint?,
+        };
+        if self.subject.operation.kind == OperationKind::Update
+            && let Some(next) = ends::may_shrink(self, &blueprint).await?
+        {
+            return Ok(next);
+        }
         // An instance that an update left half-way is brought back however long it takes.
         let way = if is_refresh && self.subject.binding.is_none() { Way::Cleanup } else { Way::Forward };
         match self.work(Some(&blueprint), way).await? {
             Reached::Wait(after) => Ok(Next::Wait(after)),
             Reached::Done(outputs) => ends::made(self, &blueprint, &outputs).await,
             Reached::Hopeless(why, _) if is_refresh => ends::refresh_failed(self, why).await,
-            Reached::Hopeless(why, class) => {
-                let step = Step::new("undo", format!("{why} Undoing what was done."));
-                let because = Some((why.as_str(), class));
-                let write = store::operation::enter(self.engine.db(), &self.fence, &step, Phase::Undo, because);
-                self.engine.write("phase", write).await?;
-                let operation = &mut self.subject.operation;
-                (operation.phase, operation.reason, operation.class) = (Phase::Undo, Some(why), Some(class.to_owned()));
-                Ok(Next::Phase)
-            }
+            Reached::Hopeless(why, class) => self.undo(why, class).await,
         }
+    }
+
+    /// Turns back, for that reason.
+    pub async fn undo(&mut self, why: String, class: &'static str) -> Result<Next, Broken> {
+        let step = Step::new("undo", format!("{why} Undoing what was done."));
+        let because = Some((why.as_str(), class));
+        let write = store::operation::enter(self.engine.db(), &self.fence, &step, Phase::Undo, because);
+        self.engine.write("phase", write).await?;
+        let operation = &mut self.subject.operation;
+        (operation.phase, operation.reason, operation.class) = (Phase::Undo, Some(why), Some(class.to_owned()));
+        Ok(Next::Phase)
     }
 
     async fn undo_making(&mut self) -> Result<Next, Broken> {
@@ -182,7 +194,11 @@ impl Turn<'_> {
             {
                 continue;
             }
-            let outputs = self.outputs(&rows).await?;
+            let mut outputs = self.outputs(&rows).await?;
+            if let Some(blueprint) = blueprint {
+                // What an update removes is no more, for what stays: that changes first, and then the other goes.
+                rows.iter().filter(|row| !blueprint.has(&row.key)).for_each(|row| drop(outputs.remove(&row.key)));
+            }
             let next = self.decide(blueprint, &rows, &outputs, &busy)?;
             if next.done && hopeless.is_none() {
                 return Ok(Reached::Done(outputs));
