@@ -54,12 +54,12 @@ fn legal(findings: &mut Findings, Tag { at, key, value }: &Tag) {
     let legal = |text: &str| text.chars().all(|one| one.is_ascii_alphanumeric() || " _.:/=+-@".contains(one));
     let prefix = key.to_ascii_lowercase();
     if key.is_empty() || key.chars().count() > 128 || !legal(key) {
-        findings.wrong(at, "the key of a tag must be 1 to 128 letters, digits, spaces and `_.:/=+-@`");
+        findings.wrong(at, "the key of a tag must be 1 to 128 letters (a to z), digits, spaces and `_.:/=+-@`");
     } else if prefix.starts_with("aws:") || prefix.starts_with("chandlery:") {
         findings.wrong(at, "keys that begin with `aws:` or `chandlery:` are reserved");
     }
     if value.chars().count() > 256 || !legal(value) {
-        findings.wrong(at, "the value of a tag must be at most 256 letters, digits, spaces and `_.:/=+-@`");
+        findings.wrong(at, "the value of a tag must be at most 256 letters (a to z), digits, spaces and `_.:/=+-@`");
     }
 }
 
