@@ -217,6 +217,12 @@ impl DatabaseUrl {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// What is wrong with it, if it is not PostgreSQL's: the driver would take any scheme for its own.
+    pub fn problem(&self) -> Option<&'static str> {
+        let ours = ["postgres://", "postgresql://"].iter().any(|scheme| self.0.starts_with(scheme));
+        (!ours).then_some("DATABASE_URL must have the form postgres://user:password@host:port/database")
+    }
 }
 
 impl FromStr for DatabaseUrl {
@@ -255,5 +261,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 mod check;
+#[cfg(test)]
+mod documented;
 
 pub use check::{Problems, Warning};

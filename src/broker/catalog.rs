@@ -66,6 +66,11 @@ impl Broker {
         Ok(page)
     }
 
+    /// What is served now, to whomever the administrator's file shows it.
+    pub fn offered(&self) -> Catalog {
+        self.shelf().current()
+    }
+
     /// Serves another catalog from now on. Its revisions are recorded first, and that this replica serves them: whoever has
     /// read this catalog may order from any replica.
     pub async fn publish(&self, catalog: Catalog) -> Result<(), PublishError> {

@@ -36,6 +36,8 @@ pub(super) struct Mentions {
     pub names: Vec<Path>,
     /// The names whose own text may become part of the result without having passed `literal`.
     pub raw: Vec<Path>,
+    /// The names whose own text may become part of the result, escaped or not.
+    pub carried: Vec<Path>,
     /// The whole expression is this name and nothing else.
     pub only: Option<Path>,
 }
@@ -48,18 +50,21 @@ pub(super) fn read(source: &str) -> Result<Mentions, Vec<String>> {
     if !walk.errors.is_empty() {
         return Err(walk.errors);
     }
-    for list in [&mut walk.names, &mut walk.raw] {
+    for list in [&mut walk.names, &mut walk.raw, &mut walk.carried] {
         list.sort();
         list.dedup();
     }
-    Ok(Mentions { names: walk.names, raw: walk.raw, only: whole_path(&tree) })
+    Ok(Mentions { names: walk.names, raw: walk.raw, carried: walk.carried, only: whole_path(&tree) })
 }
 
-/// Whether what is visited can become part of the result as it is.
-#[derive(Clone, Copy, PartialEq)]
+/// How what is visited can become part of the result.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Flow {
+    /// As it is.
     Raw,
-    /// It is escaped, or only compared, measured or tested.
+    /// Without what AWS would read as a pattern; a plain name stays itself.
+    Escaped,
+    /// Not at all: it is only compared, measured or tested.
     Tame,
 }
 
@@ -67,6 +72,7 @@ enum Flow {
 struct Walk {
     names: Vec<Path>,
     raw: Vec<Path>,
+    carried: Vec<Path>,
     errors: Vec<String>,
 }
 
@@ -74,6 +80,9 @@ impl Walk {
     fn name(&mut self, path: Path, flow: Flow) {
         if flow == Flow::Raw {
             self.raw.push(path.clone());
+        }
+        if flow < Flow::Tame {
+            self.carried.push(path.clone());
         }
         self.names.push(path);
     }
@@ -116,7 +125,8 @@ impl Walk {
             Expr::Filter(e) => {
                 self.known("filter", e.name, FILTERS);
                 let inner = match e.name {
-                    "literal" | "length" | "hash" | "slugify" | "int" | "float" | "bool" => Flow::Tame,
+                    "literal" | "slugify" => flow.max(Flow::Escaped),
+                    "length" | "hash" | "int" | "float" | "bool" => Flow::Tame,
                     _ => flow,
                 };
                 e.expr.iter().for_each(|input| self.visit(input, inner));
@@ -215,6 +225,13 @@ mod tests {
         assert_eq!(names("'*' if params.p == 'all' else bucket.arn").1, "bucket.arn");
         assert_eq!(names("(params.p or '*') | upper").1, "params.p");
         assert_eq!(names("[params.p | literal, params.q]").1, "params.q");
+    }
+
+    #[test]
+    fn what_is_only_escaped_is_carried_all_the_same() {
+        let carried = |source: &str| read(source).unwrap().carried.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(carried("(params.p | literal) ~ (params.q | slugify)"), ["params.p", "params.q"]);
+        assert_eq!(carried("(params.p | literal) == 'a' or (params.q | hash)"), Vec::<String>::new());
     }
 
     #[test]

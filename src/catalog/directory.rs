@@ -36,7 +36,7 @@ impl Catalog {
     pub fn load(directory: &Path, registry: &Registry) -> Result<Self, Problems> {
         let (offerings, mut problems) = examine(directory, registry);
         match Lock::read(directory) {
-            Ok(lock) => problems.0.extend(lock.conflicts(directory, &offerings)),
+            Ok(lock) => problems.0.extend(lock.conflicts(&offerings)),
             Err(problem) => problems.0.push(problem),
         }
         problems.or_ok(Self::new(offerings))

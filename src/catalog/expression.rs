@@ -29,7 +29,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub(super) struct Expression {
     source: String,
     compiled: minijinja::Expression<'static, 'static>,
-    mentions: Mentions,
+    mentions: Box<Mentions>,
     /// It mentions something secret, so its result is.
     pub secret: bool,
 }
@@ -38,7 +38,7 @@ impl Expression {
     /// Compiles the text between `${{` and `}}`. The errors are sentences.
     pub fn compile(source: &str) -> Result<Self, Vec<String>> {
         let source = source.trim();
-        let mentions = analysis::read(source)?;
+        let mentions = Box::new(analysis::read(source)?);
         let compiled = ENVIRONMENT
             .compile_expression_owned(source.to_owned())
             .map_err(|e| vec![e.detail().unwrap_or("this is not an expression").to_owned()])?;
@@ -53,6 +53,11 @@ impl Expression {
     /// The names whose text may get into the result without having passed `literal`.
     pub fn raw(&self) -> &[Path] {
         &self.mentions.raw
+    }
+
+    /// The names whose text may get into the result in whatever form.
+    pub fn carried(&self) -> &[Path] {
+        &self.mentions.carried
     }
 
     /// Its text.

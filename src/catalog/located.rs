@@ -6,12 +6,12 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use serde_saphyr::{Error, Options, Spanned, options};
+use serde_saphyr::{Error, Options, Spanned, UserMessageFormatter, options};
 
 use super::problem::Problem;
 
 /// A parsed document. Pointers are JSON pointers (RFC 6901); a map entry also knows where its key stands.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Located {
     pub file: String,
     pub value: Value,
@@ -30,7 +30,7 @@ impl Located {
                 located.value = located.take(root, &mut String::new(), &mut problems);
                 (Some(located), problems)
             }
-            Err(error) => (None, vec![syntax_problem(file, source, &error)]),
+            Err(error) => (None, vec![yaml_problem(file, source, &error)]),
         }
     }
 
@@ -119,11 +119,10 @@ fn yaml_options() -> Options {
     }
 }
 
-fn syntax_problem(file: &str, source: &str, error: &Error) -> Problem {
+/// What the parser does not take, as a problem.
+pub(super) fn yaml_problem(file: &str, source: &str, error: &Error) -> Problem {
     let place = error.location().map(|l| (l.line(), l.column()));
-    let text = error.without_snippet().to_string();
-    // The parser ends its sentence with the position, which we print ourselves.
-    let mut message = text.split(" at line ").next().unwrap_or(&text).trim_start_matches("error: ").to_owned();
+    let mut message = sentence(error);
     let line = place.and_then(|(line, _)| source.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?));
     if line.is_some_and(|line| line.contains("${{")) {
         message.push_str("; an expression inside { }, [ ] or before \": \" must stand in quotes: \"${{ … }}\"");
@@ -135,6 +134,24 @@ fn syntax_problem(file: &str, source: &str, error: &Error) -> Problem {
         column: place.map(|p| clip(p.1)),
         path: String::new(),
         message,
+    }
+}
+
+/// The parser's sentence without the position, which we print ourselves; where it speaks of its own workings, another one.
+fn sentence(error: &Error) -> String {
+    let error = error.without_snippet();
+    match error {
+        Error::MultipleDocuments { .. } => "a file holds one document: `---` begins a second one here".to_owned(),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "an alias (`*name`) stands inside what it names".to_owned()
+        }
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } => {
+            "the file is too large or its aliases expand to too much; no offering needs as much".to_owned()
+        }
+        error => {
+            let text = error.render_with_formatter(&UserMessageFormatter);
+            text.split(" at line ").next().unwrap_or(&text).trim_start_matches("error: ").to_owned()
+        }
     }
 }
 
@@ -286,6 +303,20 @@ mod tests {
                 "a.yaml:5:1: a: the key stands here a second time, the first is in line 1"
             ]
         );
+    }
+
+    #[test]
+    fn what_the_parser_cannot_take_is_said_without_its_own_words() {
+        let many = format!("a: [{}]\n", "1, ".repeat(250_000));
+        for (text, said) in [
+            ("a: 1\n---\nb: 2\n", "a file holds one document"),
+            ("a: &x [*x]\n", "an alias (`*name`) stands inside what it names"),
+            ("a: *x\n", "unknown"),
+            (&many, "the file is too large"),
+        ] {
+            let (_, problems) = Located::parse("a.yaml", text);
+            assert!(problems[0].message.contains(said), "{}", problems[0]);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::located::{Located, yaml_problem};
 use super::problem::Problem;
 use super::revision::Revision;
 
@@ -19,6 +20,9 @@ const FILE: &str = "catalog.lock";
 pub struct Lock {
     #[serde(default)]
     services: Vec<LockedService>,
+    /// Where the entries stand in the file they were read from.
+    #[serde(skip)]
+    located: Located,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -50,57 +54,75 @@ impl Lock {
     /// Reads the directory's lock file; an empty one where there is none.
     pub fn read(directory: &Path) -> Result<Self, Problem> {
         let path = Self::path(directory);
-        let problem = |message: String| Problem { message, ..told(&path, String::new()) };
+        let file = path.display().to_string();
         match std::fs::read_to_string(&path) {
-            Ok(text) => serde_saphyr::from_str(&text).map_err(|error| problem(error.without_snippet().to_string())),
+            Ok(text) => Self::parse(&file, &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(problem(format!("cannot be read: {error}"))),
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                Err(Problem { file, line: None, column: None, path: String::new(), message })
+            }
         }
     }
 
+    fn parse(file: &str, text: &str) -> Result<Self, Problem> {
+        let mut lock: Self = serde_saphyr::from_str(text).map_err(|error| yaml_problem(file, text, &error))?;
+        lock.located = Located::parse(file, text).0.unwrap_or_default();
+        Ok(lock)
+    }
+
     /// Ids that mean something else by now, and names that have another id.
-    pub fn conflicts(&self, directory: &Path, offerings: &[Arc<Revision>]) -> Vec<Problem> {
-        let mut messages = Vec::new();
+    pub fn conflicts(&self, offerings: &[Arc<Revision>]) -> Vec<Problem> {
+        let mut found = Vec::new();
         for revision in offerings {
             let (id, name) = (revision.service_id().as_str(), revision.name());
-            for locked in &self.services {
-                messages.extend(conflict("offering", (&locked.id, &locked.name), (id, name)));
+            for (index, locked) in self.services.iter().enumerate() {
+                let at = format!("/services/{index}");
+                let mut tell = |at: &str, message: String| found.push(self.located.problem(at, message));
+                if let Some(message) = conflict("offering", (&locked.id, &locked.name), (id, name)) {
+                    tell(&at, message);
+                }
                 for plan in revision.plans() {
                     let own = locked.id == id;
-                    for locked_plan in &locked.plans {
+                    for (place, locked_plan) in locked.plans.iter().enumerate() {
+                        let at = format!("{at}/plans/{place}");
                         let ids = (locked_plan.id.as_str(), locked_plan.name.as_str());
                         if own {
-                            let found = conflict("plan", ids, (plan.id().as_str(), plan.name()));
-                            messages.extend(found.map(|message| format!("{name}: {message}")));
+                            if let Some(message) = conflict("plan", ids, (plan.id().as_str(), plan.name())) {
+                                tell(&at, format!("{name}: {message}"));
+                            }
                         } else if locked_plan.id == plan.id().as_str() {
                             let (old, new) = (&locked.name, plan.name());
-                            messages.push(format!("{name}: the id of the plan {new} was released as a plan of {old}"));
+                            tell(&at, format!("{name}: the id of the plan {new} was released as a plan of {old}"));
                         }
                     }
                 }
             }
         }
-        messages.into_iter().map(|message| told(&Self::path(directory), message)).collect()
+        found
     }
 
     /// What was released, is not retired, and is gone.
-    pub fn missing(&self, directory: &Path, offerings: &[Arc<Revision>]) -> Vec<Problem> {
+    pub fn missing(&self, offerings: &[Arc<Revision>]) -> Vec<Problem> {
         let advice =
             "instances of it could not be updated any more; put it back, or write `retired: true` at its entry here";
-        let mut messages = Vec::new();
-        for locked in self.services.iter().filter(|service| !service.retired) {
+        let mut found = Vec::new();
+        for (index, locked) in self.services.iter().enumerate().filter(|(_, service)| !service.retired) {
+            let at = format!("/services/{index}");
             let Some(revision) = offerings.iter().find(|revision| revision.service_id().as_str() == locked.id) else {
-                messages.push(format!("the offering {} was released and is gone: {advice}", locked.name));
+                let message = format!("the offering {} was released and is gone: {advice}", locked.name);
+                found.push(self.located.problem(&at, message));
                 continue;
             };
-            for plan in locked.plans.iter().filter(|plan| !plan.retired) {
+            for (place, plan) in locked.plans.iter().enumerate().filter(|(_, plan)| !plan.retired) {
                 if !revision.plans().iter().any(|p| p.id().as_str() == plan.id) {
                     let (service, plan) = (&locked.name, &plan.name);
-                    messages.push(format!("the plan {plan} of {service} was released and is gone: {advice}"));
+                    let message = format!("the plan {plan} of {service} was released and is gone: {advice}");
+                    found.push(self.located.problem(&format!("{at}/plans/{place}"), message));
                 }
             }
         }
-        messages.into_iter().map(|message| told(&Self::path(directory), message)).collect()
+        found
     }
 
     /// The names of what is not locked yet: `s3-bucket`, `s3-bucket/archive`.
@@ -148,10 +170,6 @@ fn conflict(what: &str, old: (&str, &str), new: (&str, &str)) -> Option<String> 
         (false, true) => Some(format!("the {what} {} was released with the id {}; its id never changes", new.1, old.0)),
         _ => None,
     }
-}
-
-fn told(path: &Path, message: String) -> Problem {
-    Problem { file: path.display().to_string(), line: None, column: None, path: String::new(), message }
 }
 
 /// The file's text. Ids and names need no quotes: they were checked.
@@ -202,27 +220,28 @@ mod tests {
     #[test]
     fn released_ids_and_names_never_change() {
         let lock = Lock::default().extended(&[Arc::new(queue())]);
-        let here = Path::new(".");
         let texts = |problems: Vec<Problem>| problems.into_iter().map(|p| p.message).collect::<Vec<_>>();
-        assert_eq!(texts(lock.conflicts(here, &with("large", "large"))), Vec::<String>::new());
+        assert_eq!(texts(lock.conflicts(&with("large", "large"))), Vec::<String>::new());
         let renamed = with("large", "huge");
         assert_eq!(
-            texts(lock.conflicts(here, &renamed)),
+            texts(lock.conflicts(&renamed)),
             ["test-queue: the plan huge was released as large; its name never changes"]
         );
         let new_id = with("7d0c2f0b-4b8a", "7d0c2f0b-4b8b");
         assert_eq!(
-            texts(lock.conflicts(here, &new_id)),
+            texts(lock.conflicts(&new_id)),
             [
                 "test-queue: the plan large was released with the id 7d0c2f0b-4b8a-4a52-b0a2-9a1c7f6e5d03; its id never changes"
             ]
         );
-        assert!(
-            texts(lock.missing(here, &new_id))[0].starts_with("the plan large of test-queue was released and is gone")
-        );
-        assert!(texts(lock.missing(here, &[]))[0].starts_with("the offering test-queue was released and is gone"));
+        assert!(texts(lock.missing(&new_id))[0].starts_with("the plan large of test-queue was released and is gone"));
+        assert!(texts(lock.missing(&[]))[0].starts_with("the offering test-queue was released and is gone"));
+        let written = Lock::parse("catalog.lock", &lock.to_string()).unwrap();
+        assert!(written.conflicts(&renamed)[0].to_string().starts_with("catalog.lock:8:9: services[0].plans[2]: "));
+        let broken = Lock::parse("catalog.lock", "services:\n  - id: a\n    nmae: b\n").unwrap_err();
+        assert!(broken.to_string().starts_with("catalog.lock:3:5: "), "{broken}");
         let mut retired = lock;
         retired.services[0].retired = true;
-        assert_eq!(texts(retired.missing(here, &[])), Vec::<String>::new());
+        assert_eq!(texts(retired.missing(&[])), Vec::<String>::new());
     }
 }

@@ -45,7 +45,7 @@ mod validator;
 mod walk;
 mod words;
 
-pub use check::{is_word, sample};
+pub use check::{NAME, is_name, is_word, sample};
 pub use directory::{Catalog, examine};
 pub use document::{DeletionWithBindings, Maintenance, Offering, Parameter, PlanDocument};
 pub use evaluate::EvalError;

@@ -54,7 +54,7 @@ pub(crate) fn registry() -> Registry {
             "properties": {
                 "fifo": {"type": "boolean", "description": "order"},
                 "retention": {"type": "integer", "minimum": 60, "description": "seconds"},
-                "key": {"type": "string", "description": "a key"},
+                "key": {"type": "string", "x-reference": "kms-key", "description": "a key"},
                 "password": {"type": "string", "description": "a secret"},
                 "redrive": {
                     "type": "object", "additionalProperties": false, "description": "dead letters",

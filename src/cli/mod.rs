@@ -1,5 +1,6 @@
 //! The command line: one file per verb, and the one place where roles are wired.
 
+mod fit;
 mod registry;
 mod reload;
 mod serve;
@@ -78,7 +79,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Serve(config) => serve::run(*config).await?,
         Verb::Migrate(arguments) => migrate::run(arguments).await?,
-        Verb::Policy(verb) => policy::run(verb, out)?,
+        Verb::Policy(verb) => policy::run(verb, out).await?,
         Verb::Catalog(verb) => return catalog::run(*verb, out).await,
         Verb::Keys(verb) => keys::run(verb, out).await?,
         Verb::Admin(arguments) => return admin::run(*arguments, out).await,

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fit;
 use crate::broker::Broker;
 use crate::catalog::Catalog;
 use crate::config;
@@ -41,9 +42,7 @@ pub async fn watch(broker: Broker, registry: Registry, files: config::Catalog, m
 fn take_policy(broker: &Broker, file: &Path) -> bool {
     match Policy::load(file) {
         Ok(policy) => {
-            for warning in policy.warnings() {
-                tracing::warn!("{warning}");
-            }
+            warn(&policy, &broker.offered());
             broker.set_policy(policy);
             tracing::info!(file = %file.display(), "took over the changed policy");
             true
@@ -63,8 +62,18 @@ async fn take_catalog(broker: &Broker, directory: &Path, registry: &Registry) ->
             return Some(false);
         }
     };
-    match broker.publish(catalog).await {
+    // A mount that has not appeared yet, or a slip. Every replica would stop being ready at once, for orders and all else.
+    if catalog.offerings().is_empty() && !broker.offered().offerings().is_empty() {
+        tracing::error!(
+            "the changed catalog is refused; the one before stays in force: {} holds no offering any more. To offer nothing to \
+             a platform, say so in the administrator's file (`offerings: []`)",
+            directory.display()
+        );
+        return Some(false);
+    }
+    match broker.publish(catalog.clone()).await {
         Ok(()) => {
+            warn(&broker.policy(), &catalog);
             tracing::info!(directory = %directory.display(), "took over the changed catalog");
             Some(true)
         }
@@ -74,6 +83,10 @@ async fn take_catalog(broker: &Broker, directory: &Path, registry: &Registry) ->
             None
         }
     }
+}
+
+fn warn(policy: &Policy, catalog: &Catalog) {
+    fit::warnings(policy, catalog).iter().for_each(|warning| tracing::warn!("{warning}"));
 }
 
 /// The contents of a file, or of a directory's files with their names. What cannot be read counts as nothing.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::registry::registry;
-use super::{reload, setup};
+use super::{fit, reload, setup};
 use crate::aws::{self, CallObserver, Outcome, Sessions};
 use crate::broker::{self, Broker};
 use crate::catalog::{Catalog, Shelf};
@@ -43,10 +43,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // What can be wrong without a network is told first.
     let catalog = Catalog::load(&config.catalog.catalog, &registry)?;
     let policy = Policy::load(&config.catalog.policy)?;
-    for warning in policy.warnings() {
+    for warning in fit::warnings(&policy, &catalog) {
         tracing::warn!("{warning}");
     }
-    let master = setup::master_key(&config.secrets, &sessions)?;
+    let master = setup::master_key(&config.secrets, &sessions, |warning| tracing::warn!("{warning}"))?;
 
     // A third is for transactions; the single statements of requests and those of turns have a third each.
     let pool = setup::pool(&config.database, config.database.database_pool / 3).await?;

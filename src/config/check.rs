@@ -100,11 +100,7 @@ impl Http {
 
 impl Database {
     fn check(&self, findings: &mut Findings) {
-        let url = self.database_url.expose();
-        findings.wrong_if(
-            !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)),
-            "DATABASE_URL must have the form postgres://user:password@host:port/database",
-        );
+        findings.problems.extend(self.database_url.problem().map(str::to_owned));
         findings.wrong_if(
             self.database_pool < 6,
             "--database-pool must be 6 or more: requests, turns and transactions have a third each, and the listener has one of the last",

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+/// Marks a property of a desired state's schema that names a thing which is there already, with the sort that a parameter's
+/// `reference` must have for a user to name it: whatever it names is used with the broker's power.
+pub const REFERENCE: &str = "x-reference";
+
 /// The facts of one kind.
 #[derive(Clone, Debug)]
 pub struct Kind {
@@ -12,7 +16,8 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for `chandlery catalog docs`.
     pub summary: &'static str,
-    /// JSON Schema (draft-07) of the desired state: closed, every property with a `description`. The keys of a catalog
+    /// JSON Schema (draft-07) of the desired state: closed, every property with a `description`, [`REFERENCE`] where it names
+    /// an existing thing. The keys of a catalog
     /// resource other than the engine's own (`kind`, `name`, `for_each`, `when`, `depends_on`, `serial`) are these.
     pub schema: Value,
     /// Properties of the desired state that can change in place; a change of any other is refused before anything happens.

@@ -14,7 +14,7 @@ mod registry;
 pub use context::{Context, Target};
 pub use fault::{Class, Fault};
 pub use guard::Guard;
-pub use kind::{Kind, Naming, Output};
+pub use kind::{Kind, Naming, Output, REFERENCE};
 pub use registry::Registry;
 
 use std::time::Duration;

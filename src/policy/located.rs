@@ -8,20 +8,27 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::{Location, Spanned, UserMessageFormatter};
 
 use super::{Problem, Problems};
 
 /// A document and the places of its nodes.
 pub(super) struct Document {
-    file: String,
     pub(super) value: Value,
-    places: BTreeMap<String, Location>,
+    pub(super) places: Places,
+}
+
+/// Where the nodes of a file are: keys and positions, no value.
+#[derive(Debug)]
+pub(super) struct Places {
+    file: String,
+    all: BTreeMap<String, Location>,
 }
 
 impl Document {
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, Problems> {
-        let mut document = Self { file: file.to_owned(), value: Value::Null, places: BTreeMap::new() };
+        let places = Places { file: file.to_owned(), all: BTreeMap::new() };
+        let mut document = Self { value: Value::Null, places };
         // YAML 1.2: `no` and `on` are words, and an account that begins with a zero keeps it.
         let options = serde_saphyr::options! { strict_booleans: true, leading_zero_numbers_as_strings: true };
         match serde_saphyr::from_str_with_options::<Spanned<Node>>(text, options) {
@@ -32,17 +39,46 @@ impl Document {
             Err(error) => {
                 let location = error.location();
                 let message = format!("not readable as YAML: {}", message(&error));
-                Err(Problems(vec![document.problem_at(location, String::new(), message)]))
+                Err(Problems(vec![document.places.problem_at(location, String::new(), message)]))
             }
         }
     }
 
+    /// See [`Places::problem`].
+    pub(super) fn problem(&self, pointer: &str, message: impl Into<String>) -> Problem {
+        self.places.problem(pointer, message)
+    }
+
+    fn take(&mut self, node: Spanned<Node>, pointer: String) -> Value {
+        self.places.all.entry(pointer.clone()).or_insert(node.referenced);
+        match node.value {
+            Node::Leaf(value) => value,
+            Node::List(items) => items
+                .into_iter()
+                .enumerate()
+                .map(|(index, item)| self.take(item, format!("{pointer}/{index}")))
+                .collect(),
+            Node::Map(entries) => {
+                let mut map = Map::new();
+                for (key, item) in entries {
+                    let pointer = child(&pointer, &key.value);
+                    self.places.all.insert(pointer.clone(), key.referenced);
+                    let value = self.take(item, pointer);
+                    map.insert(key.value, value);
+                }
+                Value::Object(map)
+            }
+        }
+    }
+}
+
+impl Places {
     /// A problem with the node at that JSON pointer: for an entry of a map the place of its key.
     pub(super) fn problem(&self, pointer: &str, message: impl Into<String>) -> Problem {
         // What is not there itself (a missing key) is shown at what should hold it.
         let mut known = pointer;
         let location = loop {
-            match (self.places.get(known), known.rfind('/')) {
+            match (self.all.get(known), known.rfind('/')) {
                 (Some(location), _) => break Some(*location),
                 (None, Some(end)) => known = &known[..end],
                 (None, None) => break None,
@@ -61,28 +97,6 @@ impl Document {
             column: number(Location::column),
             path,
             message,
-        }
-    }
-
-    fn take(&mut self, node: Spanned<Node>, pointer: String) -> Value {
-        self.places.entry(pointer.clone()).or_insert(node.referenced);
-        match node.value {
-            Node::Leaf(value) => value,
-            Node::List(items) => items
-                .into_iter()
-                .enumerate()
-                .map(|(index, item)| self.take(item, format!("{pointer}/{index}")))
-                .collect(),
-            Node::Map(entries) => {
-                let mut map = Map::new();
-                for (key, item) in entries {
-                    let pointer = child(&pointer, &key.value);
-                    self.places.insert(pointer.clone(), key.referenced);
-                    let value = self.take(item, pointer);
-                    map.insert(key.value, value);
-                }
-                Value::Object(map)
-            }
         }
     }
 }
@@ -108,7 +122,7 @@ fn readable(pointer: &str) -> String {
 
 /// The parser's sentence without the excerpt of the file, which could show a digest, and on one line.
 fn message(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
+    let text = error.without_snippet().render_with_formatter(&UserMessageFormatter);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -17,6 +17,7 @@ mod decide;
 mod format;
 mod glob;
 mod located;
+mod offered;
 mod problem;
 mod structure;
 mod target;
@@ -26,6 +27,7 @@ pub use credential::{Digest, hash};
 pub use decide::{Decision, Placement, Refusal};
 pub use format::schema;
 pub use glob::{Glob, Globs};
+pub use offered::Offered;
 pub use problem::{Problem, Problems};
 pub use target::Target;
 pub use terms::{Quota, Terms};
@@ -37,6 +39,7 @@ use std::sync::Arc;
 use crate::osb::PlatformName;
 use credential::Logins;
 use format::{Limits, Rule};
+use located::Places;
 
 /// A checked file. A clone is the same one.
 #[derive(Clone, Debug)]
@@ -45,6 +48,7 @@ pub struct Policy(Arc<Checked>);
 #[derive(Debug)]
 struct Checked {
     digest: String,
+    places: Places,
     warnings: Vec<Problem>,
     platforms: BTreeMap<String, Platform>,
     logins: Logins,
@@ -56,6 +60,8 @@ struct Checked {
 
 #[derive(Debug)]
 struct Platform {
+    /// Where it stands in the file.
+    pointer: String,
     offerings: Option<Vec<Glob>>,
     limits: Limits,
 }

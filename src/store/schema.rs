@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use super::Result;
 
@@ -31,13 +31,21 @@ pub async fn connect(options: PgConnectOptions, limits: &Limits) -> Result<PgPoo
             ("idle_in_transaction_session_timeout", "60000".to_owned()),
         ])
         .statement_cache_capacity(256);
-    Ok(PgPoolOptions::new()
+    let pool = PgPoolOptions::new()
         .max_connections(limits.connections)
         .acquire_timeout(limits.acquire)
         // A ping before every use would double the round trips of a poll; a broken connection shows itself in use.
         .test_before_acquire(false)
-        .connect_with(options)
-        .await?)
+        .connect_with(options.clone())
+        .await;
+    match pool {
+        // The pool tries again and again, and then says only that it took too long; one attempt more says why.
+        Err(sqlx::Error::PoolTimedOut) => {
+            let attempt = tokio::time::timeout(limits.acquire, PgConnection::connect_with(&options)).await;
+            Err(attempt.ok().and_then(std::result::Result::err).unwrap_or(sqlx::Error::PoolTimedOut).into())
+        }
+        pool => Ok(pool?),
+    }
 }
 
 /// Brings the database to this program's schema. Safe to run from several places at once (advisory lock).

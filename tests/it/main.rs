@@ -14,5 +14,6 @@ mod osb_deprovision;
 mod osb_doors;
 mod osb_provision;
 mod osb_update;
+mod reload;
 mod secrecy;
 mod support;

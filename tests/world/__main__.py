@@ -46,6 +46,6 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 10):
-        sys.exit("Python 3.10 or later is needed.")
+    if sys.version_info < (3, 11):
+        sys.exit("Python 3.11 or later is needed.")
     sys.exit(main(sys.argv[1:]))

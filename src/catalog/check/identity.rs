@@ -60,9 +60,7 @@ fn identified(report: &mut Report<'_>, pointer: &str, id: &str, name: &str, desc
         report.at(&format!("{pointer}/id"), "must be a GUID, such as `uuidgen` prints");
     }
     if !is_name(name) {
-        let message =
-            "must be of letters, digits, `.` and `-`, beginning and ending with a letter or digit, 1 to 63 of them";
-        report.at(&format!("{pointer}/name"), message);
+        report.at(&format!("{pointer}/name"), NAME);
     }
     if description.trim().is_empty() {
         report.at(&format!("{pointer}/description"), "must say something");
@@ -82,8 +80,12 @@ fn is_guid(text: &str) -> bool {
     parts.len() == 5 && parts.iter().zip([8, 4, 4, 4, 12]).all(|(part, length)| digits(part, length))
 }
 
-/// Friendly to command lines, and a Kubernetes name once it is in lower case.
-fn is_name(text: &str) -> bool {
+/// What [`is_name`] wants, as the end of a sentence.
+pub const NAME: &str =
+    "must be of letters, digits, `.` and `-`, beginning and ending with a letter or digit, 1 to 63 of them";
+
+/// Whether an offering or a plan may be called that: friendly to command lines, and a Kubernetes name in lower case.
+pub fn is_name(text: &str) -> bool {
     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = text.as_bytes();
     edge(bytes.first())

@@ -11,8 +11,10 @@ mod samples;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod user_text;
 mod watch;
 
+pub use identity::{NAME, is_name};
 pub use parameters::is_word;
 pub use samples::sample;
 

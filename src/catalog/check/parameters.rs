@@ -143,11 +143,9 @@ fn declared(report: &mut Report<'_>, section: &str, parameters: &BTreeMap<String
         if parameter.secret && default.is_some() {
             report.at(&format!("{pointer}/default"), "a secret has no default: everybody would know it");
         }
-        if parameter.reference.is_some()
-            && parameter.schema.get("type").is_none_or(|kind| kind != "string" && kind != "array")
-        {
-            report
-                .at(&format!("{pointer}/reference"), "a reference is a parameter of type string, or an array of them");
+        // A request's reference is looked up by its text, so anything else would pass unseen.
+        if parameter.reference.is_some() && parameter.schema.get("type").is_none_or(|kind| kind != "string") {
+            report.at(&format!("{pointer}/reference"), "a reference is a parameter of type string");
         }
     }
 }

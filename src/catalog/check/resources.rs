@@ -1,20 +1,14 @@
-//! Resources against their kinds: the kind exists, its properties are known, and user text that AWS would read as a pattern
-//! has passed `literal`.
+//! Resources against their kinds: the kind exists and its properties are known.
 
 use serde_json::Value;
 
-use super::super::analysis::Path;
-use super::super::compiled::Compiled;
-use super::super::document::{Parameter, Resource};
+use super::super::document::Resource;
 use super::super::located::join;
 use super::super::scope::Scope;
-use super::super::tree::{MERGE, Tree};
+use super::super::tree::MERGE;
 use super::super::words::did_you_mean;
-use super::Report;
 use super::parameters::is_word;
-
-/// Marks a property of a kind in which AWS reads `*`, `?` and `${}`.
-const PATTERN_MARK: &str = "x-iam-pattern";
+use super::{Report, user_text};
 
 /// What expressions know already.
 const RESERVED: &[&str] =
@@ -51,7 +45,7 @@ pub(super) fn check(report: &mut Report<'_>) {
             }
             Some(kind) => {
                 known_properties(report, &kind.schema, resource, pointer);
-                patterns(report, &kind.schema, compiled);
+                user_text::check(report, &kind.schema, compiled);
             }
         }
     }
@@ -92,110 +86,7 @@ fn known(report: &mut Report<'_>, schema: &Value, value: &Value, pointer: &str, 
     }
 }
 
-fn property<'s>(schema: &'s Value, key: &str) -> Option<&'s Value> {
+pub(super) fn property<'s>(schema: &'s Value, key: &str) -> Option<&'s Value> {
     let own = schema.get("properties").and_then(|properties| properties.get(key));
     own.or_else(|| schema.get("additionalProperties").filter(|inner| inner.is_object()))
-}
-
-/// User text in a marked property must have passed `literal`.
-fn patterns(report: &mut Report<'_>, schema: &Value, resource: &Compiled) {
-    if !is_marked(schema) {
-        return;
-    }
-    let mut found = Vec::new();
-    literal(report, schema, &resource.properties, resource, &resource.pointer, &mut found);
-    found.into_iter().for_each(|(pointer, message)| report.at(&pointer, message));
-}
-
-fn literal(
-    report: &Report<'_>,
-    schema: &Value,
-    tree: &Tree,
-    resource: &Compiled,
-    pointer: &str,
-    found: &mut Vec<(String, String)>,
-) {
-    match tree {
-        Tree::Constant(_) => {}
-        Tree::Whole(_) | Tree::Text(_) => {
-            if !is_marked(schema) {
-                return;
-            }
-            tree.expressions(pointer, &mut |at, expression| {
-                if let Some(path) = expression.raw().iter().find(|path| is_user_text(report, resource, path)) {
-                    let message =
-                        format!("`{path}` is the user's text, and AWS reads patterns here; write `{path} | literal`");
-                    found.push((at.to_owned(), message));
-                }
-            });
-        }
-        Tree::List(items) => {
-            let inner = schema.get("items").unwrap_or(&Value::Null);
-            for (index, item) in items.iter().enumerate() {
-                literal(report, inner, item, resource, &join(pointer, &index.to_string()), found);
-            }
-        }
-        Tree::Map { merge, entries } => {
-            if let Some(merge) = merge {
-                literal(report, schema, merge, resource, &join(pointer, MERGE), found);
-            }
-            for (key, tree) in entries {
-                let inner = property(schema, key).unwrap_or(&Value::Null);
-                literal(report, inner, tree, resource, &join(pointer, key), found);
-            }
-        }
-    }
-}
-
-/// Whether a schema or anything inside it is marked.
-fn is_marked(schema: &Value) -> bool {
-    match schema {
-        Value::Object(map) => map.get(PATTERN_MARK) == Some(&Value::Bool(true)) || map.values().any(is_marked),
-        Value::Array(items) => items.iter().any(is_marked),
-        _ => false,
-    }
-}
-
-/// Whether that name can hold text that a user wrote.
-fn is_user_text(report: &Report<'_>, resource: &Compiled, path: &Path) -> bool {
-    let revision = report.revision;
-    let of_user = |word: Option<&str>, words: &[&str]| word.is_none_or(|word| words.contains(&word));
-    match path.root() {
-        "params" => {
-            let set = if resource.scope == Scope::Binding { &revision.bind_parameters } else { &revision.parameters };
-            path.get(1).and_then(|name| set.declared.get(name)).is_none_or(|p| is_text(p, path, 2))
-        }
-        "instance" if path.get(1) == Some("params") => {
-            path.get(2).and_then(|name| revision.parameters.declared.get(name)).is_none_or(|p| is_text(p, path, 3))
-        }
-        "instance" => of_user(path.get(1), &["id", "name", "namespace", "organization", "space"]),
-        "binding" => of_user(path.get(1), &["id", "app_guid"]),
-        // An entry's key and value are the user's where the parameter is; its key is a text even then.
-        "each" => resource
-            .for_each
-            .as_ref()
-            .is_none_or(|tree| tree.names().iter().any(|path| matches!(path.root(), "params" | "instance"))),
-        _ => false,
-    }
-}
-
-/// Whether the parameter, or what lies below it on the path, can hold free text.
-fn is_text(parameter: &Parameter, path: &Path, mut place: usize) -> bool {
-    let mut schema = &parameter.schema;
-    while let Some(word) = path.get(place) {
-        match schema.get("properties").and_then(|p| p.get(word)).and_then(Value::as_object) {
-            Some(inner) => schema = inner,
-            None => return true,
-        }
-        place += 1;
-    }
-    if schema.contains_key("enum") {
-        return false;
-    }
-    let free = |kind: &Value| !matches!(kind.as_str(), Some("integer" | "number" | "boolean" | "null"));
-    match schema.get("type") {
-        Some(Value::Array(kinds)) => kinds.iter().any(free),
-        Some(kind) => free(kind),
-        None => true,
-    }
 }

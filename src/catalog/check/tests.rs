@@ -276,6 +276,30 @@ fn user_text_is_never_a_pattern() {
 }
 
 #[test]
+fn an_existing_thing_is_named_by_a_reference_only() {
+    let refused = |what: &str| {
+        format!(
+            "resources.queue.key: `{what}` is the user's text, and what it names would be used with the broker's power; only \
+             a parameter with `reference: kms-key` may stand here"
+        )
+    };
+    one("reference: kms-key", "minLength: 1", &refused("params.key"));
+    one("reference: kms-key", "reference: role", &refused("params.key"));
+    // Unlike a pattern, a name that was escaped is still the name.
+    one("key: ${{ params.key }}", "key: ${{ instance.id | literal }}", &refused("instance.id"));
+    one("key: ${{ params.key }}", "key: alias/${{ instance.name }}", &refused("instance.name"));
+    // A text that only chooses among the file's own names no thing.
+    for own in ["alias/${{ target.name }}", "${{ 'alias/a' if instance.name == 'a' else params.key }}"] {
+        assert_eq!(problems("key: ${{ params.key }}", &format!("key: {own}")), Vec::<String>::new());
+    }
+    one(
+        "{ type: string, reference: kms-key }",
+        "{ type: array, reference: kms-key }",
+        "parameters.key.reference: a reference is a parameter of type string",
+    );
+}
+
+#[test]
 fn credentials_fit_a_secret() {
     one(
         "    type: queue\n",

@@ -9,22 +9,23 @@ use crate::catalog::{Parameter, Revision, plain};
 use crate::driver::Registry;
 
 use super::offerings;
-use super::show::constraints;
+use super::show::{Provided, constraints, provided};
 
 /// Writes a page for each offering, one after the other.
 pub fn docs(directory: &Path, registry: &Registry, out: &mut impl Write) -> io::Result<bool> {
     let (all, sound) = offerings(directory, registry, out)?;
+    let provided = provided(&all);
     for (index, revision) in all.iter().enumerate() {
         if index > 0 {
             writeln!(out)?;
         }
-        page(revision, registry, out)?;
+        page(revision, registry, &provided, out)?;
     }
     Ok(sound)
 }
 
 /// The page of one offering.
-fn page(revision: &Revision, registry: &Registry, out: &mut impl Write) -> io::Result<()> {
+fn page(revision: &Revision, registry: &Registry, provided: &Provided, out: &mut impl Write) -> io::Result<()> {
     let file = revision.offering();
     let text = |key: &str| file.metadata.get(key).and_then(Value::as_str);
     writeln!(out, "# {}\n", text("displayName").unwrap_or(revision.name()))?;
@@ -44,7 +45,7 @@ fn page(revision: &Revision, registry: &Registry, out: &mut impl Write) -> io::R
         writeln!(out, "| `{}` | {description} | {} | {change_to} |", plan.name(), fixed.join(", "))?;
     }
 
-    parameters("Parameters", file.parameters.iter(), out)?;
+    parameters("Parameters", file.parameters.iter(), provided, out)?;
     for plan in revision.plans().iter().filter(|plan| !plan.document().defaults.is_empty()) {
         let defaults = plan.document().defaults.iter().map(|(name, value)| format!("`{name}` {}", plain(value)));
         writeln!(out, "\nDefaults of the plan `{}`: {}.", plan.name(), defaults.collect::<Vec<_>>().join(", "))?;
@@ -64,7 +65,7 @@ fn page(revision: &Revision, registry: &Registry, out: &mut impl Write) -> io::R
 
     let Some(binding) = &file.binding else { return Ok(()) };
     writeln!(out, "\n## Binding")?;
-    parameters("Bind parameters", file.bind_parameters.iter(), out)?;
+    parameters("Bind parameters", file.bind_parameters.iter(), provided, out)?;
     if !file.bind_rules.is_empty() {
         writeln!(out, "\nRules:\n")?;
         file.bind_rules.iter().try_for_each(|rule| writeln!(out, "- {}", rule.message))?;
@@ -83,6 +84,7 @@ fn page(revision: &Revision, registry: &Registry, out: &mut impl Write) -> io::R
 fn parameters<'p>(
     title: &str,
     declared: impl Iterator<Item = (&'p String, &'p Parameter)>,
+    provided: &Provided,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut declared = declared.peekable();
@@ -95,7 +97,12 @@ fn parameters<'p>(
     }
     for (name, parameter) in declared {
         let description = parameter.schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        writeln!(out, "| `{name}` | {} | {} |", cell(&constraints(name, parameter, None)), cell(description))?;
+        writeln!(
+            out,
+            "| `{name}` | {} | {} |",
+            cell(&constraints(name, parameter, None, provided)),
+            cell(description)
+        )?;
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! `chandlery catalog check | show | new | schema | docs | lock`: for people who write offerings. All offline.
+//! `chandlery catalog check | show | kinds | new | schema | docs | lock`: for people who write offerings. All offline.
 //!
 //! Each verb writes to what it is given and says whether it succeeded; a problem is one line `file:line:column: path: message`.
 
 mod docs;
+mod kinds;
 mod new;
 mod run;
 mod show;
@@ -15,6 +16,7 @@ use crate::catalog::{Lock, Problem, Revision, examine, json_schema};
 use crate::driver::Registry;
 
 pub use docs::docs;
+pub use kinds::kinds;
 pub use new::new;
 pub use run::{Verb, run};
 pub use show::show;
@@ -26,14 +28,18 @@ pub fn check(directory: &Path, registry: &Registry, out: &mut impl Write) -> io:
     let mut notes = Vec::new();
     match Lock::read(directory) {
         Ok(lock) => {
-            problems.0.extend(lock.conflicts(directory, &offerings));
+            problems.0.extend(lock.conflicts(&offerings));
             // While a file is broken, its offering would seem to be gone.
             if sound {
-                problems.0.extend(lock.missing(directory, &offerings));
+                problems.0.extend(lock.missing(&offerings));
             }
             notes = lock.unlocked(&offerings);
         }
         Err(problem) => problems.0.push(problem),
+    }
+    if offerings.is_empty() && problems.0.is_empty() {
+        writeln!(out, "{}: holds no offering: no file ends in .yaml or .yml", directory.display())?;
+        return Ok(false);
     }
     report(&problems.0, out)?;
     if problems.0.is_empty() {
@@ -56,7 +62,7 @@ pub fn lock(directory: &Path, registry: &Registry, out: &mut impl Write) -> io::
             return Ok(false);
         }
     };
-    problems.0.extend(lock.conflicts(directory, &offerings));
+    problems.0.extend(lock.conflicts(&offerings));
     if !problems.0.is_empty() {
         report(&problems.0, out)?;
         return Ok(false);
@@ -141,8 +147,17 @@ mod tests {
         std::fs::remove_file(directory.0.join("b.yaml")).unwrap();
         let (sound, text) = directory.check();
         assert!(!sound);
-        assert!(text.starts_with("catalog.lock: the offering test-queue was released and is gone"), "{text}");
+        assert!(
+            text.starts_with("catalog.lock:3:5: services[0]: the offering test-queue was released and is gone"),
+            "{text}"
+        );
         assert!(crate::catalog::Catalog::load(&directory.0, &registry()).unwrap().offerings().is_empty());
+    }
+
+    #[test]
+    fn an_empty_directory_is_no_sound_catalog() {
+        let (sound, text) = Directory::new().write("notes.txt", "nonsense").check();
+        assert!(!sound && text.ends_with("holds no offering: no file ends in .yaml or .yml\n"), "{text}");
     }
 
     #[test]
@@ -153,6 +168,65 @@ mod tests {
             let (sound, text) = directory.check();
             assert!(sound, "{text}\n{}", std::fs::read_to_string(directory.0.join("my-thing.yaml")).unwrap());
             assert!(!new(&directory.0, "my-thing", Some(kind), &registry(), &mut Vec::new()).unwrap(), "it is there");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_starter_of_every_kind_of_this_build_names_what_exists_by_reference() {
+        let sessions = crate::aws::Sessions::load(crate::aws::Settings::default()).await.unwrap();
+        let registry = crate::cli::registry(&sessions);
+        let directory = Directory::new();
+        for kind in registry.kinds().map(|kind| kind.name) {
+            assert!(new(&directory.0, &kind.replace('/', "-"), Some(kind), &registry, &mut Vec::new()).unwrap());
+        }
+        let mut out = Vec::new();
+        assert!(check(&directory.0, &registry, &mut out).unwrap(), "{}", String::from_utf8(out).unwrap());
+        let starter = |name: &str| std::fs::read_to_string(directory.0.join(name)).unwrap();
+        for line in ["  kms_key: {", "  log_bucket: {", "  vpc: {"] {
+            let text = starter("s3-bucket.yaml");
+            let found = text.lines().find(|text| text.starts_with(line)).unwrap();
+            assert!(found.contains(", reference: "), "{found}");
+        }
+        let name = r#"    name: "${{ instance.slug }}${{ '.fifo' if params.fifo else '' }}""#;
+        assert!(starter("sqs-queue.yaml").contains(name), "SQS refuses a FIFO queue of another name");
+    }
+
+    #[test]
+    fn a_starter_is_called_what_an_offering_may_be_called() {
+        let directory = Directory::new();
+        let said = |name: &str| {
+            let mut out = Vec::new();
+            assert!(!new(&directory.0, name, None, &registry(), &mut out).unwrap());
+            String::from_utf8(out).unwrap()
+        };
+        for name in ["Bad Name", "../evil", ""] {
+            assert!(said(name).starts_with(&format!("the name {name:?} must be of letters, digits")));
+        }
+        directory.write("there.yaml", "");
+        assert!(said("there").ends_with("there.yaml is there already; remove it or choose another name\n"));
+        assert_eq!(std::fs::read_dir(&directory.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn kinds_are_told_with_their_limits_and_outputs() {
+        let told = |name: Option<&str>| {
+            let mut out = Vec::new();
+            (kinds(&registry(), name, &mut out).unwrap(), String::from_utf8(out).unwrap())
+        };
+        assert_eq!(told(None).1.lines().count(), 3);
+        assert_eq!(
+            told(Some("test/quue")),
+            (false, "there is no kind test/quue; known: test/group, test/identity, test/queue\n".to_owned())
+        );
+        let (_, text) = told(Some("test/queue"));
+        for line in [
+            "  fifo: true or false; required; cannot change later",
+            "  key: a text; from users only through a parameter with `reference: kms-key`; cannot change later",
+            "  retention: an integer of at least 60",
+            "    count: an integer",
+            "  url: pretended",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }
     }
 
@@ -171,6 +245,11 @@ mod tests {
         assert!(show(&directory.0, &registry(), Some("test-queue"), None, true, &mut out).unwrap());
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(json["services"][0]["plans"][1]["maintenance_info"]["version"], "1.0.0");
+        let mut out = Vec::new();
+        assert!(show(&directory.0, &registry(), None, Some("large"), true, &mut out).unwrap());
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let plans = json["services"][0]["plans"].as_array().unwrap();
+        assert!(plans.len() == 1 && plans[0]["name"] == "large", "{json}");
         assert!(!show(&directory.0, &registry(), Some("test-queu"), None, false, &mut Vec::new()).unwrap());
     }
 }

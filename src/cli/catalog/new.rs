@@ -6,12 +6,17 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{is_word, sample};
-use crate::driver::{Kind, Registry};
+use crate::catalog::{NAME, is_name, is_word, sample};
+use crate::driver::{Kind, REFERENCE, Registry};
+
+use super::kinds::unknown;
 
 /// What a parameter takes over from the schema of the property that it sets.
 const KEYWORDS: &[&str] =
     &["type", "enum", "minimum", "maximum", "multipleOf", "minLength", "maxLength", "pattern", "description"];
+
+/// Properties that stand in the name as well, by kind: its schema cannot say so.
+const SUFFIXES: &[(&str, &str, &str)] = &[("sqs/queue", "fifo", ".fifo")];
 
 /// Writes `NAME.yaml` for an offering of that kind (else of the first that this build has) into a directory.
 pub fn new(
@@ -21,6 +26,11 @@ pub fn new(
     registry: &Registry,
     out: &mut impl Write,
 ) -> io::Result<bool> {
+    // Before it becomes the name of a file.
+    if !is_name(name) {
+        writeln!(out, "the name {name:?} {NAME}")?;
+        return Ok(false);
+    }
     let found = match kind {
         Some(kind) => registry.kind(kind),
         None => {
@@ -28,15 +38,19 @@ pub fn new(
         }
     };
     let Some(found) = found else {
-        let known: Vec<&str> = registry.kinds().map(|kind| kind.name).collect();
-        writeln!(out, "there is no kind {}; known: {}", kind.unwrap_or_default(), known.join(", "))?;
+        unknown(registry, kind.unwrap_or_default(), out)?;
         return Ok(false);
     };
     let path = directory.join(format!("{name}.yaml"));
     match std::fs::File::create_new(&path) {
         Ok(mut file) => file.write_all(starter(name, found).as_bytes())?,
         Err(error) => {
-            writeln!(out, "{}: {error}", path.display())?;
+            let why = match error.kind() {
+                io::ErrorKind::AlreadyExists => "is there already; remove it or choose another name".to_owned(),
+                io::ErrorKind::NotFound => "cannot be written: its directory does not exist".to_owned(),
+                _ => format!("cannot be written: {error}"),
+            };
+            writeln!(out, "{} {why}", path.display())?;
             return Ok(false);
         }
     }
@@ -113,7 +127,7 @@ rules: []
 resources:
   main:
     kind: {}
-    name: ${{{{ instance.slug }}}} # must carry the slug
+    name: {} # must carry the slug
 {desired}
 # What a binding hands out, as it lands in a Kubernetes Secret.
 binding:
@@ -127,7 +141,16 @@ binding:
         quoted(kind.summary),
         id(),
         kind.name,
+        resource_name(kind),
     )
+}
+
+/// The name of the resource, with the suffixes that a user's choice asks for.
+fn resource_name(kind: &Kind) -> String {
+    let own = SUFFIXES.iter().filter(|(of, ..)| *of == kind.name);
+    let suffixes: String =
+        own.map(|(_, property, suffix)| format!("${{{{ '{suffix}' if params.{property} else '' }}}}")).collect();
+    quoted(&format!("${{{{ instance.slug }}}}{suffixes}"))
 }
 
 /// A parameter for a property of a simple type.
@@ -148,6 +171,9 @@ fn parameter(property: &str, schema: &Value, required: bool, kind: &Kind) -> Opt
     }
     if required {
         parameter.insert("required".to_owned(), true.into());
+    }
+    if let Some(sort) = schema.get(REFERENCE) {
+        parameter.insert("reference".to_owned(), sort.clone());
     }
     // Values in JSON, which is YAML.
     let first = |(keyword, _): &(&String, &Value)| u8::from(*keyword != "type");

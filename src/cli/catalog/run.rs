@@ -29,6 +29,11 @@ pub enum Verb {
         #[command(flatten)]
         directory: Directory,
     },
+    /// List the kinds of resources that this build can make, or tell the properties and outputs of one.
+    Kinds {
+        /// One of them: `s3/bucket`.
+        kind: Option<String>,
+    },
     /// Write a starter for a new offering; it passes the check as it is.
     New {
         /// The new offering's name.
@@ -95,6 +100,7 @@ pub async fn run(verb: Verb, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Verb::Show { offering, plan, json, directory } => {
             super::show(&directory.path, &registry, offering.as_deref(), plan.as_deref(), json, out)?
         }
+        Verb::Kinds { kind } => super::kinds(&registry, kind.as_deref(), out)?,
         Verb::New { name, kind, directory } => super::new(&directory.path, &name, kind.as_deref(), &registry, out)?,
         Verb::Schema => {
             super::schema(out)?;

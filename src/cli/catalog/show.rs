@@ -1,7 +1,9 @@
 //! `chandlery catalog show`: an offering as a person wants to read it, or as platforms get it.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::catalog::{Parameter, Plan, Revision, phrase, plain};
 use crate::driver::Registry;
@@ -23,6 +25,7 @@ pub fn show(
         true => offerings(directory, registry, &mut io::sink())?,
         false => offerings(directory, registry, out)?,
     };
+    let provided = provided(&all);
     if let Some(name) = name {
         all.retain(|revision| revision.name() == name);
         if all.is_empty() {
@@ -30,8 +33,17 @@ pub fn show(
             return Ok(false);
         }
     }
+    if let Some(plan) = plan
+        && let Some(without) = all.iter().find(|revision| revision.plan_named(plan).is_none())
+    {
+        writeln!(out, "{} has no plan {plan}", without.name())?;
+        return Ok(false);
+    }
     if json {
-        let catalog = osb::Catalog { services: all.iter().map(|revision| revision.served()).collect() };
+        let mut catalog = osb::Catalog { services: all.iter().map(|revision| revision.served()).collect() };
+        for service in &mut catalog.services {
+            service.plans.retain(|served| plan.is_none_or(|plan| served.name == plan));
+        }
         writeln!(out, "{}", serde_json::to_string_pretty(&catalog)?)?;
         return Ok(sound);
     }
@@ -39,20 +51,12 @@ pub fn show(
         if index > 0 {
             writeln!(out)?;
         }
-        let chosen = plan.map(|plan| (plan, revision.plan_named(plan)));
-        match chosen {
-            Some((plan, None)) => {
-                writeln!(out, "{} has no plan {plan}", revision.name())?;
-                return Ok(false);
-            }
-            Some((_, Some(plan))) => offering(revision, Some(plan), out)?,
-            None => offering(revision, None, out)?,
-        }
+        offering(revision, plan.and_then(|plan| revision.plan_named(plan)), &provided, out)?;
     }
     Ok(sound || name.is_some())
 }
 
-fn offering(revision: &Revision, chosen: Option<&Plan>, out: &mut impl Write) -> io::Result<()> {
+fn offering(revision: &Revision, chosen: Option<&Plan>, provided: &Provided, out: &mut impl Write) -> io::Result<()> {
     let file = revision.offering();
     writeln!(out, "{}: {}", revision.name(), file.description)?;
     writeln!(out, "  id {}{}", revision.service_id(), if revision.bindable() { ", bindable" } else { "" })?;
@@ -81,8 +85,8 @@ fn offering(revision: &Revision, chosen: Option<&Plan>, out: &mut impl Write) ->
 
     let fixed = |name: &str| chosen.is_some_and(|plan| plan.document().fixed.contains_key(name));
     let settable = file.parameters.iter().filter(|(name, _)| !fixed(name));
-    parameters("Parameters", settable, chosen, out)?;
-    parameters("Bind parameters", file.bind_parameters.iter(), None, out)?;
+    parameters("Parameters", settable, chosen, provided, out)?;
+    parameters("Bind parameters", file.bind_parameters.iter(), None, provided, out)?;
 
     writeln!(out, "\nResources")?;
     for (name, resource) in &file.resources {
@@ -116,6 +120,7 @@ fn parameters<'p>(
     title: &str,
     declared: impl Iterator<Item = (&'p String, &'p Parameter)>,
     plan: Option<&Plan>,
+    provided: &Provided,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut declared = declared.peekable();
@@ -123,7 +128,7 @@ fn parameters<'p>(
         writeln!(out, "\n{title}")?;
     }
     for (name, parameter) in declared {
-        writeln!(out, "  {name}: {}", constraints(name, parameter, plan))?;
+        writeln!(out, "  {name}: {}", constraints(name, parameter, plan, provided))?;
         if let Some(description) = parameter.schema.get("description").and_then(|d| d.as_str()) {
             writeln!(out, "    {description}")?;
         }
@@ -131,15 +136,24 @@ fn parameters<'p>(
     Ok(())
 }
 
+/// The sorts of things that instances of these offerings provide to each other.
+pub(super) type Provided = BTreeSet<String>;
+
+pub(super) fn provided(offerings: &[Arc<Revision>]) -> Provided {
+    offerings.iter().flat_map(|revision| revision.offering().instance.provides.keys().cloned()).collect()
+}
+
 /// `an integer from 60 to 99; default 70; can be updated`.
-pub(super) fn constraints(name: &str, parameter: &Parameter, plan: Option<&Plan>) -> String {
+pub(super) fn constraints(name: &str, parameter: &Parameter, plan: Option<&Plan>, provided: &Provided) -> String {
     let mut words = vec![phrase(&parameter.schema.clone().into())];
     let default = plan.and_then(|plan| plan.document().defaults.get(name)).or_else(|| parameter.schema.get("default"));
     if let Some(default) = default {
         words.push(format!("default {}", if default == "" { "empty".to_owned() } else { plain(default) }));
     }
     if let Some(reference) = &parameter.reference {
-        words.push(format!("names a {reference} that the administrator allows"));
+        let own =
+            if provided.contains(reference) { ", or an instance of yours that provides one, by its id" } else { "" };
+        words.push(format!("names a {reference} that the administrator allows{own}"));
     }
     for (said, word) in
         [(parameter.required, "required"), (parameter.secret, "secret"), (parameter.updatable, "can be updated")]

@@ -96,7 +96,7 @@ pub async fn run(verb: Verb, out: &mut impl Write) -> anyhow::Result<()> {
         Verb::ChangeMaster(arguments) => {
             let sessions = Sessions::load(aws::Settings::default()).await?;
             let key = |file: Option<PathBuf>, arn: Option<String>| {
-                setup::master_key(&Secrets { master_key_file: file, master_key_kms: arn }, &sessions)
+                setup::master_key(&Secrets { master_key_file: file, master_key_kms: arn }, &sessions, warn)
             };
             let old = key(arguments.old_file, arguments.old_kms)?;
             let new = key(arguments.new_file, arguments.new_kms)?;
@@ -107,10 +107,14 @@ pub async fn run(verb: Verb, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn warn(warning: &str) {
+    eprintln!("warning: {warning}");
+}
+
 impl Ring {
     async fn open(&self) -> anyhow::Result<(PgPool, Arc<dyn MasterKey>)> {
         let pool = setup::pool(&self.database, 2).await?;
         let sessions = Sessions::load(aws::Settings::default()).await?;
-        Ok((pool, setup::master_key(&self.secrets, &sessions)?))
+        Ok((pool, setup::master_key(&self.secrets, &sessions, warn)?))
     }
 }

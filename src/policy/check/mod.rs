@@ -5,6 +5,7 @@
 
 mod platforms;
 mod rules;
+mod tags;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -76,11 +77,11 @@ pub(super) fn check(file: &str, text: &str) -> Result<Checked, Problems> {
     let (platforms, logins) = platforms::check(&mut findings);
     let targets = targets::check(&mut findings);
     let tags: BTreeMap<String, String> = findings.read("/tags").unwrap_or_default();
-    targets::check_tags(&mut findings, "", &tags);
     let rules = rules::check(&mut findings);
     let default_target = rules::check_default(&mut findings, &rules);
+    tags::check(&mut findings);
 
-    let Findings { mut problems, mut warnings, .. } = findings;
+    let Findings { mut problems, mut warnings, document } = findings;
     for list in [&mut problems, &mut warnings] {
         list.sort_by_key(|problem| (problem.line, problem.column));
         list.dedup();
@@ -88,7 +89,8 @@ pub(super) fn check(file: &str, text: &str) -> Result<Checked, Problems> {
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
-    Ok(Checked { digest: hash(text), warnings, platforms, logins, targets, default_target, tags, rules })
+    let places = document.places;
+    Ok(Checked { digest: hash(text), places, warnings, platforms, logins, targets, default_target, tags, rules })
 }
 
 #[cfg(test)]
@@ -196,7 +198,23 @@ rules:
         assert_refused(&format!("    role_arn: {role}\n"), "", "of no use without `role_arn`");
         assert_refused("{ team: x }", "{ 'aws:team': x }", "reserved");
         assert_refused("{ team: x }", "{ team: 'a*b' }", "value of a tag");
+        assert_refused("{ team: x }", "{ team: x, Team: y }", "differ only in case");
         assert_eq!(problems(&GOOD.replace("123456789012:policy/path/edge", "aws:policy/PowerUserAccess")), [""; 0]);
+    }
+
+    /// AWS counts the tags of one thing together, and IAM holds keys that differ in case for the same.
+    #[test]
+    fn tags_that_come_together_on_a_thing_are_checked_together() {
+        let rule = "    target: main\n";
+        assert_refused(rule, "    tags: { Team: y }\n", "rules[0].tags.Team: \"Team\" and \"team\" (in line 13)");
+        let keys = |prefix: &str, count: usize| -> String {
+            (0..count).map(|n| format!("{prefix}{n}: v")).collect::<Vec<_>>().join(", ")
+        };
+        let with = |count: usize| format!("tags: {{ {} }}\nrules:\n", keys("file", count));
+        let both = GOOD.replace(rule, &format!("    tags: {{ team: y, {} }}\n", keys("rule", 10)));
+        assert_eq!(problems(&both.replace("rules:\n", &with(19))), [""; 0]);
+        let found = problems(&both.replace("rules:\n", &with(20)));
+        assert!(found.len() == 1 && found[0].contains("targets[0].tags: 31 tags"), "{found:#?}");
     }
 
     #[test]

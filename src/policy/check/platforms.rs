@@ -43,7 +43,8 @@ pub(super) fn check(findings: &mut Findings) -> (BTreeMap<String, Platform>, Log
             let message = "the platform sees no offering at all; leave the key out if it should see every one";
             findings.warn(&child(&pointer, "offerings"), message);
         }
-        platforms.insert(entry.name, Platform { offerings: entry.offerings, limits: entry.limits.unwrap_or_default() });
+        let limits = entry.limits.unwrap_or_default();
+        platforms.insert(entry.name, Platform { pointer, offerings: entry.offerings, limits });
     }
     (platforms, logins)
 }

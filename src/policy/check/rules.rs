@@ -2,7 +2,7 @@
 
 use super::super::Globs;
 use super::super::format::{Match, Rule};
-use super::{Findings, child, targets};
+use super::{Findings, child};
 
 pub(super) fn check(findings: &mut Findings) -> Vec<Rule> {
     let rules: Vec<(String, Rule)> = findings.elements("rules");
@@ -91,7 +91,6 @@ fn check_terms(findings: &mut Findings, pointer: &str, rule: &Rule) {
             }
         }
     }
-    targets::check_tags(findings, pointer, &rule.tags.clone().unwrap_or_default());
     match &rule.deny {
         Some(sentence) if sentence.trim().is_empty() => {
             findings.wrong(&child(pointer, "deny"), "must be a sentence that tells the user what to do instead");

@@ -1,4 +1,4 @@
-//! Accounts, regions, roles and tags.
+//! Accounts, regions and roles.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,6 @@ pub(super) fn check(findings: &mut Findings) -> BTreeMap<String, Target> {
     for (pointer, entry) in entries {
         findings.check_name(&pointer, &entry.name, &mut names);
         let target = read(findings, &pointer, entry);
-        check_tags(findings, &pointer, &target.tags);
         targets.insert(target.name.clone(), target);
     }
     targets
@@ -82,29 +81,5 @@ fn check_iam_arn(findings: &mut Findings, at: &str, text: &str, kind: &str, targ
         findings.wrong(at, format!("is in partition {:?}, but this target is in {}", arn.partition, target.partition));
     } else if arn.account != target.account && !(kind == "policy" && arn.account == "aws") {
         findings.wrong(at, format!("is of account {}, but this target is account {}", arn.account, target.account));
-    }
-}
-
-/// The rules of AWS for tags (<https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>),
-/// as strict as the strictest service needs.
-pub(super) fn check_tags(findings: &mut Findings, pointer: &str, tags: &BTreeMap<String, String>) {
-    let all = child(pointer, "tags");
-    // AWS takes 50 on a thing; the broker's own (owner, instance, binding, plan, platform, …) need room.
-    if tags.len() > 30 {
-        findings.wrong(&all, format!("there are {} tags, AWS and the broker's own leave room for 30", tags.len()));
-    }
-    let legal = |text: &str| text.chars().all(|one| one.is_ascii_alphanumeric() || " _.:/=+-@".contains(one));
-    for (key, value) in tags {
-        let at = child(&all, key);
-        let prefix = key.to_ascii_lowercase();
-        if key.is_empty() || key.chars().count() > 128 || !legal(key) {
-            findings.wrong(&at, "the key of a tag must be 1 to 128 letters (a to z), digits, spaces and `_.:/=+-@`");
-        } else if prefix.starts_with("aws:") || prefix.starts_with("chandlery:") {
-            findings.wrong(&at, "keys that begin with `aws:` or `chandlery:` are reserved");
-        }
-        if value.chars().count() > 256 || !legal(value) {
-            findings
-                .wrong(&at, "the value of a tag must be at most 256 letters (a to z), digits, spaces and `_.:/=+-@`");
-        }
     }
 }

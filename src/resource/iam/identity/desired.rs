@@ -80,11 +80,11 @@ pub(super) fn schema() -> Value {
                 "description": "access-key: an IAM user of its own with one access key. role: an inline policy on a role of the caller's, and no key."
             },
             "role_arn": {
-                "type": "string", "pattern": "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$",
+                "type": "string", "x-reference": "role", "pattern": "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$",
                 "description": "Mode role: the role, in the target's account."
             },
             "permissions_boundary": {
-                "type": "string", "pattern": "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$",
+                "type": "string", "x-reference": "permissions-boundary", "pattern": "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$",
                 "description": "Mode access-key: ARN of the managed policy that bounds the user's permissions; if absent, the target's boundary does."
             },
             "statements": {

@@ -133,7 +133,7 @@ pub(super) fn schema() -> Value {
         "additionalProperties": false,
         "properties": {
             "versioning": { "type": "boolean", "default": false, "description": "Keep old versions of objects. Switched off later, the versions that exist stay." },
-            "kms_key": { "type": "string", "minLength": 1, "description": "ARN of the KMS key that encrypts new objects, through an S3 Bucket Key; of the bucket's region. Without it S3's own keys do (SSE-S3)." },
+            "kms_key": { "type": "string", "minLength": 1, "x-reference": "kms-key", "description": "ARN of the KMS key that encrypts new objects, through an S3 Bucket Key; of the bucket's region. Without it S3's own keys do (SSE-S3)." },
             "lifecycle": {
                 "type": "array", "maxItems": 1000, "description": "What happens to objects as they age.",
                 "items": {
@@ -170,11 +170,11 @@ pub(super) fn schema() -> Value {
                     "days": { "type": "integer", "minimum": 1, "maximum": 36500, "description": "Days." }
                 }
             },
-            "log_bucket": { "type": "string", "minLength": 3, "description": "Bucket of the same account and region that receives the access logs." },
+            "log_bucket": { "type": "string", "minLength": 3, "x-reference": "log-bucket", "description": "Bucket of the same account and region that receives the access logs." },
             "log_prefix": { "type": "string", "maxLength": 800, "description": "What the names of log objects begin with." },
             "accept_access_logs": { "type": "boolean", "default": false, "description": "Let S3 deliver access logs of other buckets of the same account here." },
             "event_bridge": { "type": "boolean", "default": false, "description": "Send the bucket's events to Amazon EventBridge." },
-            "vpc": { "type": "string", "pattern": "^vpc-[0-9a-f]{8,17}$", "description": "Only requests from this VPC may touch objects." },
+            "vpc": { "type": "string", "x-reference": "vpc", "pattern": "^vpc-[0-9a-f]{8,17}$", "description": "Only requests from this VPC may touch objects." },
             "when_not_empty": { "enum": ["refuse", "delete"], "default": "refuse", "description": "What deleting the bucket does while objects are in it: refuse, or delete them all, versions and unfinished uploads included." }
         }
     })

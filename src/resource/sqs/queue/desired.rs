@@ -146,9 +146,9 @@ pub(super) fn schema() -> Value {
             "content_based_deduplication": { "type": "boolean", "default": false, "description": "FIFO: a message's body is its deduplication id." },
             "deduplication_scope": { "enum": ["queue", "messageGroup"], "default": "queue", "description": "FIFO: among which messages duplicates are looked for." },
             "fifo_throughput_limit": { "enum": ["perQueue", "perMessageGroupId"], "default": "perQueue", "description": "FIFO: what the throughput quota counts for; perMessageGroupId needs deduplication_scope messageGroup." },
-            "kms_key": { "type": "string", "minLength": 1, "description": "Id, ARN or alias of the KMS key that encrypts new messages; of the queue's region. Without it SQS's own keys do (SSE-SQS)." },
+            "kms_key": { "type": "string", "minLength": 1, "x-reference": "kms-key", "description": "Id, ARN or alias of the KMS key that encrypts new messages; of the queue's region. Without it SQS's own keys do (SSE-SQS)." },
             "kms_data_key_reuse_seconds": seconds(60, 86_400, 300, "How long SQS uses a data key before it asks KMS again."),
-            "dead_letter_queue": { "type": "string", "pattern": arn, "description": "ARN of the queue for messages that were received too often; FIFO for a FIFO queue." },
+            "dead_letter_queue": { "type": "string", "x-reference": "dead-letter-queue", "pattern": arn, "description": "ARN of the queue for messages that were received too often; FIFO for a FIFO queue." },
             "max_receive_count": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 10, "description": "After how many receives a message goes to the dead-letter queue." },
             "redrive_allowed_from": {
                 "type": "array", "maxItems": 10, "items": { "type": "string", "pattern": arn },
