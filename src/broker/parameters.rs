@@ -17,6 +17,8 @@ pub(super) struct Owner<'a> {
     pub platform: &'a PlatformName,
     pub organization: &'a str,
     pub space: &'a str,
+    /// The target of what is ordered: AWS connects hardly anything across accounts and regions.
+    pub target: &'a Value,
 }
 
 /// Takes the chosen target out of a request's parameters, unless the offering has a parameter of that name.
@@ -71,7 +73,8 @@ impl Broker {
             }
             let Some(provided) = self.provided(reference, value, owner).await? else {
                 return Err(Error::bad_request(format!(
-                    "{name} names no instance of yours that provides a {reference}, and nothing that the administrator allows."
+                    "{name} names no instance of yours in the same account and region that provides a {reference}, and nothing \
+                     that the administrator allows."
                 )));
             };
             given.resolved.insert(name.to_owned(), provided);
@@ -85,6 +88,7 @@ impl Broker {
         let same = |instance: &store::instance::Instance| {
             instance.organization == owner.organization
                 && instance.space == owner.space
+                && ["account", "region"].iter().all(|word| instance.target.get(word) == owner.target.get(word))
                 && instance.state == store::State::Ready
         };
         let Some(instance) = found.filter(same) else { return Ok(None) };

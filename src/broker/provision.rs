@@ -11,7 +11,7 @@ use crate::osb::{
     Aftermath, Error, InstanceId, InstanceMetadata, OperationId, PlatformName, ProvisionRequest, ProvisionResponse,
     Uid, is_same, sentence,
 };
-use crate::policy::{Decision, Quota, Refusal};
+use crate::policy::{Decision, Quota, Refusal, Target};
 use crate::store::instance::{Counted, Instance};
 use crate::store::operation::{NewOperation, Operation};
 use crate::store::{self, Lane, OperationKind, PgConnection, Phase, State, place};
@@ -45,8 +45,12 @@ impl Broker {
         let target = take_target(&ordered.revision, &mut request.parameters.0)?;
         let mut given = Given { given: std::mem::take(&mut request.parameters.0), target, ..Given::default() };
         let decision = self.decide(caller, &request, &ordered, &given)?;
-        let owner =
-            Owner { platform: &caller.platform, organization: &request.organization_guid, space: &request.space_guid };
+        let owner = Owner {
+            platform: &caller.platform,
+            organization: &request.organization_guid,
+            space: &request.space_guid,
+            target: &stored(&decision.target)?,
+        };
         let set = given.given.clone();
         self.resolve(&ordered.revision, Verb::Create, &mut given, &set, &decision.terms, &owner).await?;
         given.forced = decision.terms.forced.clone();
@@ -165,7 +169,6 @@ impl Broker {
     ) -> Result<Instance, Error> {
         let uid = Uid::random();
         let plan = ordered.plan()?;
-        let json = |value| serde_json::to_value(value).map_err(|error| broken("a target cannot be stored", &error));
         Ok(Instance {
             uid,
             platform: caller.platform.clone(),
@@ -178,7 +181,7 @@ impl Broker {
             organization: request.organization_guid.clone(),
             space: request.space_guid.clone(),
             context: Value::Object(request.context.0.clone()),
-            target: json(&decision.target)?,
+            target: stored(&decision.target)?,
             parameters: self.seal(&place::instance_parameters(uid), given)?,
             maintenance_version: plan.document().maintenance.as_ref().map(|maintenance| maintenance.version.clone()),
             tags: serde_json::to_value(&decision.terms.tags).unwrap_or_default(),
@@ -269,6 +272,11 @@ impl Broker {
         let params = ordered.revision.effective(plan, Verb::Create, &given);
         Ok(Names::of_instance(self.prefix(), &facts(instance), plan, params))
     }
+}
+
+/// A target as an instance's row has it.
+fn stored(target: &Target) -> Result<Value, Error> {
+    serde_json::to_value(target).map_err(|error| broken("a target cannot be stored", &error))
 }
 
 /// What identifies an instance in expressions.
