@@ -1,9 +1,9 @@
 //! Single reads of one sort, gathered into statements that answer many.
 //!
-//! Whoever asks while nothing is under way is answered by a statement of their own, at once. Whoever asks while statements are
-//! under way waits for one of them to end and shares the next with everybody else who asked meanwhile: under load a statement's
-//! fixed cost (a round trip, two wake-ups on each side) is divided by their number. No read is older than its question: a
-//! statement begins after everybody asked whom it answers.
+//! Whoever asks while nothing is under way is answered by a statement of their own, at once. Whoever asks while a statement is
+//! under way waits for its end and shares the next with everybody else who asked meanwhile: under load a statement's fixed
+//! cost (a round trip, two wake-ups on each side) is divided by their number. No read is older than its question: a statement
+//! begins after everybody asked whom it answers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,9 +11,6 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::Result;
-
-/// Statements under way at the same time. One more than one, so that the database has the next while we take the last apart.
-const READERS: usize = 2;
 
 /// The most questions of one statement.
 const MOST: usize = 64;
@@ -31,7 +28,7 @@ struct Inner<K, V> {
 
 struct Queue<K, V> {
     asked: Vec<(K, oneshot::Sender<Option<V>>)>,
-    readers: usize,
+    is_read: bool,
 }
 
 impl<K, V> Clone for Gather<K, V> {
@@ -43,7 +40,7 @@ impl<K, V> Clone for Gather<K, V> {
 impl<K: Clone + Send + 'static, V: Send + 'static> Gather<K, V> {
     /// `read` answers each key, in order.
     pub fn new(read: impl Fn(Vec<K>) -> BoxFuture<'static, Result<Vec<Option<V>>>> + Send + Sync + 'static) -> Self {
-        let queue = Queue { asked: Vec::new(), readers: 0 };
+        let queue = Queue { asked: Vec::new(), is_read: false };
         Self(Arc::new(Inner { read: Box::new(read), queue: Mutex::new(queue) }))
     }
 
@@ -53,9 +50,7 @@ impl<K: Clone + Send + 'static, V: Send + 'static> Gather<K, V> {
         let begins = {
             let mut queue = self.queue();
             queue.asked.push((key.clone(), answer));
-            let begins = queue.readers < READERS;
-            queue.readers += usize::from(begins);
-            begins
+            !std::mem::replace(&mut queue.is_read, true)
         };
         if begins {
             // Not in line: whoever asked may be gone before the others have their answers.
@@ -71,11 +66,13 @@ impl<K: Clone + Send + 'static, V: Send + 'static> Gather<K, V> {
     /// Answers until nobody asks.
     async fn answer(self) {
         loop {
+            // Whoever is about to ask, because a request of theirs has arrived, does so first.
+            tokio::task::yield_now().await;
             let (keys, answers): (Vec<K>, Vec<_>) = {
                 let mut queue = self.queue();
                 let most = queue.asked.len().min(MOST);
                 if most == 0 {
-                    queue.readers -= 1;
+                    queue.is_read = false;
                     return;
                 }
                 queue.asked.drain(..most).unzip()
