@@ -13,7 +13,8 @@ use super::world::World;
 
 /// The repository's catalog, with another description everywhere and only the last plan of each offering left.
 fn changed() -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("chandlery-{}", chandlery::osb::Uid::random()));
+    let directory =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chandlery-{}", chandlery::osb::Uid::random()));
     std::fs::create_dir_all(&directory).unwrap();
     for entry in std::fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("catalog")).unwrap() {
         let path = entry.unwrap().path();

@@ -76,7 +76,7 @@ impl Drop for Process {
 }
 
 fn home(aws: &Aws) -> PathBuf {
-    let home = std::env::temp_dir().join(format!("chandlery-{}", Uid::random()));
+    let home = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chandlery-{}", Uid::random()));
     std::fs::create_dir_all(&home).unwrap();
     let hash = policy::hash;
     let policy = POLICY.replace("ACCOUNT", &aws.account).replace("PASSWORD", &hash(PASSWORD));

@@ -32,7 +32,7 @@ pub fn edited(changes: &[(&str, &str)]) -> PathBuf {
         assert!(text.contains(from), "the file has no {from}");
         text.replace(from, to)
     });
-    let directory = std::env::temp_dir().join(format!("chandlery-{}", Uid::random()));
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chandlery-{}", Uid::random()));
     std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("parcels.yaml"), text).unwrap();
     directory
