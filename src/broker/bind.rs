@@ -194,12 +194,7 @@ impl Broker {
         if inherits {
             given.given.retain(|name, _| !given.forced.contains_key(name));
         }
-        let owner = Owner {
-            platform: &caller.platform,
-            organization: &instance.organization,
-            space: &instance.space,
-            target: &instance.target,
-        };
+        let owner = Owner::of(instance);
         let set = given.given.clone();
         self.resolve(&ordered.revision, Verb::Bind, &mut given, &set, &terms, &owner).await?;
         let names = self.names_of(instance, &ordered)?;

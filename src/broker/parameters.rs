@@ -21,6 +21,18 @@ pub(super) struct Owner<'a> {
     pub target: &'a Value,
 }
 
+impl<'a> Owner<'a> {
+    /// Whoever owns that instance.
+    pub(super) fn of(instance: &'a store::instance::Instance) -> Self {
+        Self {
+            platform: &instance.platform,
+            organization: &instance.organization,
+            space: &instance.space,
+            target: &instance.target,
+        }
+    }
+}
+
 /// Takes the chosen target out of a request's parameters, unless the offering has a parameter of that name.
 pub(super) fn take_target(revision: &Revision, parameters: &mut Map<String, Value>) -> Result<Option<String>, Error> {
     if revision.offering().parameters.contains_key(TARGET) {

@@ -235,12 +235,7 @@ impl Broker {
             }
         }
         let asks_parameters = !is_same(&carried, &given.given);
-        let owner = Owner {
-            platform: &caller.platform,
-            organization: &instance.organization,
-            space: &instance.space,
-            target: &instance.target,
-        };
+        let owner = Owner::of(instance);
         self.resolve(&wanted.revision, Verb::Update, &mut given, &patch, &terms, &owner).await?;
 
         let params = wanted

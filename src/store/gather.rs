@@ -3,9 +3,10 @@
 //! Whoever asks while nothing is under way is answered by a statement of their own, at once. Whoever asks while a statement is
 //! under way waits for its end and shares the next with everybody else who asked meanwhile: under load a statement's fixed
 //! cost (a round trip, two wake-ups on each side) is divided by their number. No read is older than its question: a statement
-//! begins after everybody asked whom it answers.
+//! begins after everybody asked whom it answers. One that fails, or hangs on a connection that is dead, takes nobody with it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -15,6 +16,10 @@ use super::Result;
 /// The most questions of one statement.
 const MOST: usize = 64;
 
+/// How long everybody waits for a statement that takes a millisecond. The server ends slow ones by itself, but not one on a
+/// connection that nobody hears of any more.
+const LIMIT: Duration = Duration::from_secs(15);
+
 /// Answers each key, in order.
 type Read<K, V> = dyn Fn(Vec<K>) -> BoxFuture<'static, Result<Vec<Option<V>>>> + Send + Sync;
 
@@ -23,6 +28,7 @@ pub struct Gather<K, V>(Arc<Inner<K, V>>);
 
 struct Inner<K, V> {
     read: Box<Read<K, V>>,
+    limit: Duration,
     queue: Mutex<Queue<K, V>>,
 }
 
@@ -40,8 +46,15 @@ impl<K, V> Clone for Gather<K, V> {
 impl<K: Clone + Send + 'static, V: Send + 'static> Gather<K, V> {
     /// `read` answers each key, in order.
     pub fn new(read: impl Fn(Vec<K>) -> BoxFuture<'static, Result<Vec<Option<V>>>> + Send + Sync + 'static) -> Self {
+        Self::within(LIMIT, read)
+    }
+
+    fn within(
+        limit: Duration,
+        read: impl Fn(Vec<K>) -> BoxFuture<'static, Result<Vec<Option<V>>>> + Send + Sync + 'static,
+    ) -> Self {
         let queue = Queue { asked: Vec::new(), is_read: false };
-        Self(Arc::new(Inner { read: Box::new(read), queue: Mutex::new(queue) }))
+        Self(Arc::new(Inner { read: Box::new(read), limit, queue: Mutex::new(queue) }))
     }
 
     /// What is there under that key.
@@ -58,7 +71,7 @@ impl<K: Clone + Send + 'static, V: Send + 'static> Gather<K, V> {
         }
         match answered.await {
             Ok(found) => Ok(found),
-            // The statement failed; the error of one's own says why.
+            // The statement failed; one's own does better, or says why not.
             Err(_) => Ok((self.0.read)(vec![key]).await?.pop().flatten()),
         }
     }
@@ -77,7 +90,7 @@ impl<K: Clone + Send + 'static, V: Send + 'static> Gather<K, V> {
                 }
                 queue.asked.drain(..most).unzip()
             };
-            if let Ok(found) = (self.0.read)(keys).await {
+            if let Ok(Ok(found)) = tokio::time::timeout(self.0.limit, (self.0.read)(keys)).await {
                 for (answer, found) in answers.into_iter().zip(found) {
                     // Whoever does not listen any more has gone.
                     let _ = answer.send(found);
@@ -139,6 +152,24 @@ mod tests {
         }
         assert!(statements.load(Ordering::Relaxed) <= 6, "{statements:?}");
         assert_eq!(gather.get(4).await.unwrap(), Some(4), "nobody is left waiting for a reader that has gone");
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_is_left_behind() {
+        let statements = AtomicUsize::new(0);
+        let gather = Gather::within(Duration::from_millis(20), move |keys: Vec<u32>| {
+            let first = statements.fetch_add(1, Ordering::Relaxed) == 0;
+            async move {
+                if first {
+                    std::future::pending::<()>().await;
+                }
+                Ok(keys.into_iter().map(Some).collect())
+            }
+            .boxed()
+        });
+        let found = join_all([1, 2].map(|key| gather.get(key))).await;
+        assert!(matches!(found.as_slice(), [Ok(Some(1)), Ok(Some(2))]), "{found:?}");
+        assert_eq!(gather.get(3).await.unwrap(), Some(3));
     }
 
     #[tokio::test]
