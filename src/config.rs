@@ -261,7 +261,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 mod check;
+mod controller;
 #[cfg(test)]
 mod documented;
 
 pub use check::{Problems, Warning};
+pub use controller::{Brokers, Cluster, Controller, Election, Work};

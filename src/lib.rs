@@ -17,6 +17,7 @@
 //! | `engine` | `osb`, `catalog`, `store`, `vault`, `driver` |
 //! | `broker` | `osb`, `catalog`, `policy`, `store`, `vault` |
 //! | `http` | `broker`, `osb` |
+//! | `kubernetes` | `osb`, `osb_client`: it serves any broker |
 //! | `cli` | everything: the one place where roles are wired |
 //!
 //! `config` and `metrics` may be used by all.
@@ -29,6 +30,7 @@ pub mod config;
 pub mod driver;
 pub mod engine;
 pub mod http;
+pub mod kubernetes;
 pub mod metrics;
 pub mod osb;
 pub mod osb_client;

@@ -1,0 +1,33 @@
+//! The user who last changed an object's spec.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::json::nullable;
+
+/// The user who last changed the spec, as the API server knows them. Set by admission, never by the user.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserInfo {
+    /// The user's name.
+    #[serde(default)]
+    pub username: String,
+    /// What tells apart two users who had the same name at different times.
+    #[serde(default)]
+    pub uid: String,
+    /// The groups of the user.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// What else the authenticator said.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra: BTreeMap<String, Vec<String>>,
+}
+
+impl fmt::Debug for UserInfo {
+    /// An authenticator may put a token into `extra`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserInfo").field("username", &self.username).finish_non_exhaustive()
+    }
+}
