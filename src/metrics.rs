@@ -21,7 +21,10 @@ use labels::{
     AwsCall, AwsOperation, DriverFault, Lane, Operation, OperationEnd, Reload, Request, RequestRoute, Source, Turn,
 };
 
+mod controller;
 mod labels;
+
+pub use controller::ControllerMetrics;
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -60,12 +63,8 @@ impl Metrics {
     /// New ones, all zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("chandlery");
-        let build = Info::new([
-            ("version", env!("CARGO_PKG_VERSION")),
-            ("revision", option_env!("CHANDLERY_REVISION").unwrap_or("unknown")),
-        ]);
-        registry.register("build", "Which build this is", build);
         let r = &mut registry;
+        build(r);
         Self {
             requests: add(r, "http_requests", "Requests answered"),
             request_duration: add_histogram(r, "http_request_duration", "Time to answer", request_buckets),
@@ -213,6 +212,14 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
     }
+}
+
+fn build(registry: &mut Registry) {
+    let build = Info::new([
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("revision", option_env!("CHANDLERY_REVISION").unwrap_or("unknown")),
+    ]);
+    registry.register("build", "Which build this is", build);
 }
 
 fn add<M>(registry: &mut Registry, name: &str, help: &str) -> M

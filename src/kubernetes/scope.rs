@@ -13,6 +13,7 @@ use super::api::{
     ClusterServiceClassSpec, ClusterServicePlan, ClusterServicePlanSpec, LocalRef, Login, PlanSpec, ServiceBinding,
     ServiceBroker, ServiceClass, ServiceClassSpec, ServiceInstance, ServiceInstanceSpec, ServicePlan, ServicePlanSpec,
 };
+use super::context::{CatalogSeen, Seen};
 
 /// One of the two scopes.
 pub trait Scope: Send + Sync + Sized + 'static {
@@ -33,6 +34,9 @@ pub trait Scope: Send + Sync + Sized + 'static {
 
     /// The class and plan that an instance was found to be of.
     fn refs(instance: &ServiceInstanceSpec) -> (Option<&LocalRef>, Option<&LocalRef>);
+
+    /// What the watches have seen of this scope.
+    fn seen(seen: &Seen) -> &CatalogSeen<Self>;
 }
 
 /// The scope of the cluster.
@@ -45,6 +49,9 @@ pub struct Namespaced;
 pub trait Object:
     Resource<DynamicType = ()> + HasStatus + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
 {
+    /// Its objects are in namespaces.
+    const NAMESPACED: bool;
+
     /// The objects of a namespace, or of all of them; a cluster's kind has none.
     fn api(client: Client, namespace: Option<&str>) -> Api<Self>;
 }
@@ -114,6 +121,10 @@ impl Scope for Cluster {
     fn refs(instance: &ServiceInstanceSpec) -> (Option<&LocalRef>, Option<&LocalRef>) {
         (instance.cluster_service_class_ref.as_ref(), instance.cluster_service_plan_ref.as_ref())
     }
+
+    fn seen(seen: &Seen) -> &CatalogSeen<Self> {
+        &seen.cluster
+    }
 }
 
 impl Scope for Namespaced {
@@ -128,11 +139,17 @@ impl Scope for Namespaced {
     fn refs(instance: &ServiceInstanceSpec) -> (Option<&LocalRef>, Option<&LocalRef>) {
         (instance.service_class_ref.as_ref(), instance.service_plan_ref.as_ref())
     }
+
+    fn seen(seen: &Seen) -> &CatalogSeen<Self> {
+        &seen.namespaced
+    }
 }
 
 macro_rules! cluster_objects {
     ($($kind:ty)*) => {$(
         impl Object for $kind {
+            const NAMESPACED: bool = false;
+
             fn api(client: Client, _: Option<&str>) -> Api<Self> {
                 Api::all(client)
             }
@@ -143,6 +160,8 @@ macro_rules! cluster_objects {
 macro_rules! namespaced_objects {
     ($($kind:ty)*) => {$(
         impl Object for $kind {
+            const NAMESPACED: bool = true;
+
             fn api(client: Client, namespace: Option<&str>) -> Api<Self> {
                 match namespace {
                     Some(namespace) => Api::namespaced(client, namespace),

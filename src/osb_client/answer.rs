@@ -6,9 +6,10 @@ use http::{HeaderMap, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::{Error, Refusal};
-use crate::osb::Catalog;
+use crate::osb::{Catalog, Service};
 
 /// How a call ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +42,20 @@ pub enum CatalogAnswer {
     Fresh {
         /// All that can be ordered.
         catalog: Catalog,
+        /// What cannot, since it is no service of the protocol. One bad entry does not take the others with it.
+        skipped: Vec<Skipped>,
         /// Send it along the next time.
         etag: Option<String>,
     },
+}
+
+/// A service of a catalog that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its name, or where it stands.
+    pub service: String,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// An answer whose body was read to its end.
@@ -51,6 +63,12 @@ pub(super) struct Raw {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+#[derive(serde::Deserialize)]
+struct Services {
+    #[serde(default)]
+    services: Vec<Value>,
 }
 
 impl Raw {
@@ -69,6 +87,24 @@ impl Raw {
             parsed => parsed?,
         };
         Ok(Answer { status, body, retry_after: retry_after(&self.headers) })
+    }
+
+    /// A catalog, each of its services read by itself.
+    pub(super) fn catalog(self) -> Result<(Catalog, Vec<Skipped>), Error> {
+        self.accepted(&[200])?;
+        let Services { services } = self.parse()?;
+        let (mut catalog, mut skipped) = (Catalog::default(), Vec::new());
+        for (place, service) in services.into_iter().enumerate() {
+            let name = service.get("name").and_then(Value::as_str).map(|name| name.chars().take(63).collect());
+            match serde_path_to_error::deserialize::<_, Service>(service) {
+                Ok(service) => catalog.services.push(service),
+                Err(error) => skipped.push(Skipped {
+                    service: name.unwrap_or_else(|| format!("services[{place}]")),
+                    reason: format!("{} is not as it should be", error.path()),
+                }),
+            }
+        }
+        Ok((catalog, skipped))
     }
 
     fn accepted(&self, statuses: &[u16]) -> Result<Status, Error> {
@@ -153,6 +189,22 @@ mod tests {
         let error = raw(201, &body).expect::<BindingResponse>(&[201]).unwrap_err();
         let text = format!("{error} {error:?}");
         assert!(text.contains("credentials is not as it should be") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn one_bad_service_does_not_spoil_a_catalog() {
+        let body = json!({"services": [
+            {"name": "good", "id": "1", "description": "d", "bindable": true, "plans": []},
+            {"name": "bad", "id": 7, "description": "d", "bindable": true, "plans": []},
+            {"id": "3", "plans": [{"id": "4"}]},
+            null,
+        ]});
+        let (catalog, skipped) = raw(200, &body.to_string()).catalog().unwrap();
+        assert_eq!(catalog.services.iter().map(|service| &service.name).collect::<Vec<_>>(), ["good"]);
+        let skipped: Vec<_> = skipped.iter().map(|one| format!("{}: {}", one.service, one.reason)).collect();
+        assert_eq!(skipped[0], "bad: id is not as it should be");
+        assert!(skipped[1].starts_with("services[2]: ") && skipped[2].starts_with("services[3]: "), "{skipped:?}");
+        assert!(raw(200, r#"{"services":{}}"#).catalog().is_err());
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderValue, Method, header};
-use reqwest::{Certificate, Url};
+use reqwest::{Certificate, Identity, Url};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::answer::Raw;
 use super::options::{Auth, Options};
-use super::{error::Error, redirect};
+use super::{error::Error, guard, redirect};
 use crate::osb::header::{API_VERSION, ORIGINATING_IDENTITY, REQUEST_IDENTITY};
 use crate::osb::{OriginatingIdentity, encode_component};
 
@@ -59,6 +59,12 @@ impl Client {
         let roots = Certificate::from_pem_bundle(&options.roots)
             .map_err(|_| Error::Options("the root certificates are not PEM".into()))?;
         builder = if options.roots_only { builder.tls_certs_only(roots) } else { builder.tls_certs_merge(roots) };
+        if let Some(pem) = &options.identity {
+            let identity = Identity::from_pem(pem.expose_secret().as_bytes())
+                .map_err(|_| Error::Options("the client certificate and its key are not PEM".into()))?;
+            builder = builder.identity(identity);
+        }
+        builder = guard::apply(options.guard, &url, builder)?;
         if options.insecure {
             builder = builder.tls_danger_accept_invalid_certs(true);
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::guard;
 use crate::osb;
 
 /// How a call fails. None of them shows a secret.
@@ -17,6 +18,11 @@ pub enum Error {
     /// A header of the call cannot be sent.
     #[error("the {0} cannot be sent in a header")]
     Header(&'static str),
+    /// The broker is where it may not be.
+    #[error(
+        "the broker's address is a loopback, link-local or metadata address, which brokers of namespaces may not have"
+    )]
+    Forbidden,
     /// The broker was not reached, or the connection broke.
     #[error("the broker cannot be reached")]
     Unreachable(#[source] reqwest::Error),
@@ -137,13 +143,16 @@ impl Error {
             Self::TooLarge { status, .. } | Self::Malformed { status, .. } => {
                 (201..300).contains(status) || *status >= 500
             }
-            Self::Options(_) | Self::Id(_) | Self::Header(_) | Self::Redirected { .. } => false,
+            Self::Options(_) | Self::Id(_) | Self::Header(_) | Self::Forbidden | Self::Redirected { .. } => false,
         }
     }
 }
 
 impl From<reqwest::Error> for Error {
     fn from(error: reqwest::Error) -> Self {
+        if guard::refused(&error) {
+            return Self::Forbidden;
+        }
         // A URL holds ids and operations, which are not ours to repeat.
         if error.is_timeout() && !error.is_connect() { Self::TimedOut } else { Self::Unreachable(error.without_url()) }
     }

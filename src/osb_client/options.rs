@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::guard::Guard;
 use crate::osb::ApiVersion;
 
 /// What is sent as `Authorization`.
@@ -53,6 +54,10 @@ pub struct Options {
     pub roots_only: bool,
     /// The broker's certificate is not looked at.
     pub insecure: bool,
+    /// Our own certificate and its key, as PEM, for a broker that wants to see one.
+    pub identity: Option<SecretString>,
+    /// Which addresses the broker may have.
+    pub guard: Guard,
 }
 
 impl Options {
@@ -67,6 +72,8 @@ impl Options {
             roots: Vec::new(),
             roots_only: false,
             insecure: false,
+            identity: None,
+            guard: Guard::Any,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::answer::{Answer, CatalogAnswer};
 use super::client::{Client, Headers};
 use super::error::Error;
 use crate::osb::{
-    BindRequest, BindingId, BindingResponse, Catalog, DeleteQuery, DeprovisionResponse, FetchBindingResponse,
+    BindRequest, BindingId, BindingResponse, DeleteQuery, DeprovisionResponse, FetchBindingResponse,
     FetchInstanceResponse, FetchQuery, InstanceId, LastOperation, LastOperationQuery, PlanId, ProvisionRequest,
     ProvisionResponse, ServiceId, UnbindResponse, UpdateRequest, UpdateResponse,
 };
@@ -40,8 +40,8 @@ impl Client {
             return Ok(CatalogAnswer::Unchanged);
         }
         let etag = raw.headers.get(header::ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let catalog: Catalog = raw.expect(&[200])?.body;
-        Ok(CatalogAnswer::Fresh { catalog, etag })
+        let (catalog, skipped) = raw.catalog()?;
+        Ok(CatalogAnswer::Fresh { catalog, skipped, etag })
     }
 
     /// `PUT` of an instance.

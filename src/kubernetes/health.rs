@@ -1,0 +1,39 @@
+//! Whether this replica does what it should: leads and works, or stands by.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Starting,
+    Waiting,
+    Working,
+}
+
+/// What readiness is read from; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<Mutex<Phase>>);
+
+impl Health {
+    /// It stands by for the lease.
+    pub(super) fn waiting(&self) {
+        self.enter(Phase::Waiting);
+    }
+
+    /// It works.
+    pub(super) fn working(&self) {
+        self.enter(Phase::Working);
+    }
+
+    fn enter(&self, phase: Phase) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    /// Why it is not ready. A replica that stands by is: a roll-out must not wait for the lease.
+    pub fn ready(&self) -> Result<(), Vec<String>> {
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Phase::Starting => Err(vec!["the API server has not been reached yet".to_owned()]),
+            Phase::Waiting | Phase::Working => Ok(()),
+        }
+    }
+}
