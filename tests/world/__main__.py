@@ -13,7 +13,7 @@ VERBS = {
     "dev": "dev             servers for writing offerings; one line of JSON when ready",
     "demo": "demo            as dev, and a walk through the main job (ONCE=1: ends after it)",
     "run": "run             a broker on your own DATABASE_URL and AWS account",
-    "cluster": "cluster         a Kubernetes API server; one line of JSON when ready",
+    "cluster": "cluster CRDS…   a Kubernetes API server; one line of JSON when ready",
     "psql": "psql ARGS…      psql on a fresh, migrated database",
     "sqlx": "sqlx [--check]  write .sqlx/ (the data of the compile-time checked queries), or compare it",
     "bench": "bench ARGS…     tests/bench on a release build",

@@ -9,14 +9,14 @@ import json
 import secrets
 import signal
 import ssl
-import urllib.error
+import subprocess
 import urllib.request
 
 import programs
 from broker import write_secret
 from postgres import free_port
 from process import wait_until
-from settings import Refusal
+from settings import ROOT, Refusal, without_kubernetes
 
 ADMIN = "admin"
 # Users who may do nothing but what a test's RBAC lets them.
@@ -25,7 +25,7 @@ USERS = ("alice", "bob")
 # start time, and those that make pods would make some that never run.
 CONTROLLERS = ("garbage-collector-controller", "namespace-controller", "serviceaccount-controller",
                "root-ca-certificate-publisher-controller", "clusterrole-aggregation-controller")
-TOOLS = {"kubectl": "kubectl", "helm": "helm", "svcat": "svcat", "kubectl-svcat": "svcat"}
+CLIENTS = {"kubectl": "kubectl", "helm": "helm", "svcat": "svcat", "kubectl-svcat": "svcat"}
 # A cold machine with both cores busy takes many times what a warm one takes.
 PATIENCE = 120
 
@@ -33,11 +33,17 @@ PATIENCE = 120
 class Cluster:
     """kubeconfig: a context for the administrator (the current one) and for each of USERS. bin: the client programs."""
 
-    def __init__(self, directory):
-        self.directory = directory
+    def __init__(self, directory, found):
+        self.directory, self.programs = directory, found
         self.kubeconfig, self.bin = directory / "kubeconfig", directory / "bin"
         self.tokens = {name: secrets.token_urlsafe(24) for name in (ADMIN, *USERS)}
         self.url = self.etcd = self.server = None
+
+    def environment(self, base):
+        """The clients', so that they neither read what is a person's own nor write into their home."""
+        places = {"KUBECACHEDIR": "cache", "HELM_CACHE_HOME": "helm/cache", "HELM_CONFIG_HOME": "helm/config",
+                  "HELM_DATA_HOME": "helm/data"}
+        return without_kubernetes(base) | {name: str(self.directory / place) for name, place in places.items()}
 
     def described(self):
         return {"kubeconfig": str(self.kubeconfig), "url": self.url, "bin": str(self.bin)}
@@ -45,20 +51,19 @@ class Cluster:
 
 def begin(world):
     """Starts etcd and the API server without waiting for the latter, which takes seconds."""
-    found = programs.find(world)
     directory = world.directory / f"kubernetes-{secrets.token_hex(3)}"
     directory.mkdir(0o700)
-    cluster = Cluster(directory)
-    make_bin(cluster.bin, found)
+    cluster = Cluster(directory, programs.find(world))
+    make_bin(cluster)
     write_tokens(cluster)
-    start_etcd(world, cluster, found["etcd"])
-    start_server(world, cluster, found["kube-apiserver"])
+    start_etcd(world, cluster)
+    start_server(world, cluster)
     return cluster
 
 
-def ready(world, cluster):
-    """Waits until it serves, starts the controllers and waits for the first thing they make."""
-    found = programs.find(world)
+def ready(world, cluster, definitions=()):
+    """Waits until it serves, starts the controllers and waits for the first thing they make. `definitions` are files and
+    folders of CustomResourceDefinitions besides the charts' own."""
     for _ in range(3):  # another process may take the free port before the API server does
         if wait_until(lambda: answers(cluster, "/readyz"), cluster.server, PATIENCE, "kube-apiserver"):
             break
@@ -66,38 +71,39 @@ def ready(world, cluster):
         cluster.server.stop()
         if "address already in use" not in said(cluster, "kube-apiserver"):
             raise refusal(cluster, "kube-apiserver")
-        start_server(world, cluster, found["kube-apiserver"])
+        start_server(world, cluster)
     else:
         raise refusal(cluster, "kube-apiserver")
     write_kubeconfig(cluster)
-    controllers = start_controllers(world, cluster, found["kube-controller-manager"])
+    define(world, cluster, [*sorted(ROOT.glob("charts/*/crds")), *definitions])
+    controllers = start_controllers(world, cluster)
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     if not wait_until(lambda: answers(cluster, account), controllers, PATIENCE, "kube-controller-manager"):
         raise refusal(cluster, "kube-controller-manager")
     return cluster
 
 
-def start(world):
-    return ready(world, begin(world))
+def start(world, definitions=()):
+    return ready(world, begin(world), definitions)
 
 
-def make_bin(folder, found):
-    folder.mkdir()
-    for name, program in TOOLS.items():
-        (folder / name).symlink_to(found[program])
+def make_bin(cluster):
+    cluster.bin.mkdir()
+    for name, program in CLIENTS.items():
+        (cluster.bin / name).symlink_to(cluster.programs[program])
 
 
 def write_tokens(cluster):
-    """token,user,uid,groups. In a file, because everybody can read arguments."""
-    groups = {ADMIN: '"system:masters"'}
-    lines = [f"{token},{name},{name},{groups.get(name, '')}\n" for name, token in cluster.tokens.items()]
+    """token,user,uid and, where there are any, groups. In a file, because everybody can read arguments."""
+    groups = {ADMIN: ",system:masters"}
+    lines = [f"{token},{name},{name}{groups.get(name, '')}\n" for name, token in cluster.tokens.items()]
     write_secret(cluster.directory / "tokens.csv", "".join(lines))
 
 
-def start_etcd(world, cluster, program):
+def start_etcd(world, cluster):
     """On sockets in our directory: no port that another may take, and nobody else can read what is in it."""
     client, peer = "unix://etcd:0", "unix://peer:0"
-    child = run(world, cluster, "etcd", program, **{
+    child = run(world, cluster, "etcd", **{
         "data-dir": "etcd-data", "unsafe-no-fsync": "true", "log-level": "warn",
         "listen-client-urls": client, "advertise-client-urls": client,
         "listen-peer-urls": peer, "initial-advertise-peer-urls": peer, "initial-cluster": f"default={peer}"})
@@ -105,10 +111,10 @@ def start_etcd(world, cluster, program):
         raise refusal(cluster, "etcd")
 
 
-def start_server(world, cluster, program):
+def start_server(world, cluster):
     port = free_port()
     cluster.url = f"https://127.0.0.1:{port}"
-    cluster.server = run(world, cluster, "kube-apiserver", program, **{
+    cluster.server = run(world, cluster, "kube-apiserver", **{
         "etcd-servers": "unix://etcd:0", "bind-address": "127.0.0.1", "secure-port": port,
         # A machine without a network has no other address, and a Service of itself cannot name this one.
         "advertise-address": "127.0.0.1", "endpoint-reconciler-type": "none",
@@ -120,18 +126,42 @@ def start_server(world, cluster, program):
         "enable-admission-plugins": "OwnerReferencesPermissionEnforcement"})
 
 
-def start_controllers(world, cluster, program):
-    return run(world, cluster, "kube-controller-manager", program, **{
+def define(world, cluster, places):
+    """Before the controllers start, and until it is listed: the garbage collector looks for new kinds every 30 seconds."""
+    if not places:
+        return
+    files = [word for place in places for word in ("--filename", place)]
+    applied = kubectl(world, cluster, "apply", "--server-side", "--output=name", *files)
+    if applied is None:
+        raise Refusal(f"These cannot be applied to the test cluster (see above): {', '.join(map(str, places))}")
+    names = {line.partition("/")[2] for line in applied if line.startswith("customresourcedefinition.")}
+
+    def listed():
+        return names <= set(kubectl(world, cluster, "api-resources", "--output=name") or [])
+
+    if not wait_until(listed, cluster.server, PATIENCE, "what was defined"):
+        raise refusal(cluster, "kube-apiserver")
+
+
+def kubectl(world, cluster, *words):
+    """The lines it prints; None when it fails."""
+    argv = [cluster.bin / "kubectl", "--kubeconfig", cluster.kubeconfig, *words]
+    status, output = world.run("kubectl", argv, env=cluster.environment(world.environment), stdout=subprocess.PIPE)
+    return None if status else output.decode().split()
+
+
+def start_controllers(world, cluster):
+    return run(world, cluster, "kube-controller-manager", **{
         "kubeconfig": "kubeconfig", "controllers": ",".join(CONTROLLERS), "leader-elect": "false",
         "secure-port": 0, "root-ca-file": "apiserver.crt",
         # A namespace's end asks for every kind of object; at the usual 20 requests a second that takes seconds.
         "kube-api-qps": 500, "kube-api-burst": 1000})
 
 
-def run(world, cluster, name, program, **flags):
+def run(world, cluster, name, **flags):
     """Nothing of it outlives the world, so none needs the seconds that a graceful end takes."""
     with (cluster.directory / f"{name}.log").open("wb") as log:
-        return world.start(name, [program, *(f"--{flag}={value}" for flag, value in flags.items())],
+        return world.start(name, [cluster.programs[name], *(f"--{flag}={value}" for flag, value in flags.items())],
                            cwd=cluster.directory, stdout=log, stderr=log, end=signal.SIGKILL)
 
 

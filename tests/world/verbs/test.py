@@ -37,7 +37,8 @@ def environment(world, kubernetes):
         result["CHANDLERY_TEST_AWS_INSECURE_URL"] = insecure
     if own:
         ready = cluster.ready(world, own)
-        result |= {"CHANDLERY_TEST_KUBECONFIG": str(ready.kubeconfig), "CHANDLERY_TEST_KUBERNETES_BIN": str(ready.bin)}
+        result = ready.environment(result) | {
+            "CHANDLERY_TEST_KUBECONFIG": str(ready.kubeconfig), "CHANDLERY_TEST_KUBERNETES_BIN": str(ready.bin)}
     # With DATABASE_URL set, sqlx's macros would ask this empty database about our tables.
     result.setdefault("SQLX_OFFLINE", "true")
     return result
