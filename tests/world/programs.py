@@ -7,23 +7,24 @@ user's cache under the digest of what it is built from, so that checkouts share 
 import fcntl
 import hashlib
 import os
-import re
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import golang
 from settings import TOOLS, Refusal, given
+from stamps import MODULES, flags, version
 
-# name: (module below TOOLS, package)
+# name: (folder of TOOLS, package of its module)
 PROGRAMS = {
-    "etcd": ("etcd", "go.etcd.io/etcd/server/v3"),
-    "kube-apiserver": ("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
-    "kube-controller-manager": ("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
-    "kubectl": ("kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
-    "helm": ("helm", "helm.sh/helm/v3/cmd/helm"),
-    "svcat": ("svcat", "github.com/kubernetes-sigs/service-catalog/cmd/svcat"),
+    "etcd": ("etcd", ""),
+    "kube-apiserver": ("kubernetes", "/cmd/kube-apiserver"),
+    "kube-controller-manager": ("kubernetes", "/cmd/kube-controller-manager"),
+    "kubectl": ("kubernetes", "/cmd/kubectl"),
+    "helm": ("helm", "/cmd/helm"),
+    "svcat": ("svcat", "/cmd/svcat"),
 }
 # What setup-envtest and kubebuilder put into such a folder, by their own words.
 ASSETS = ("etcd", "kube-apiserver", "kubectl")
@@ -103,48 +104,13 @@ def build_one(world, go, name, path, which):
     began = time.monotonic()
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f"{name}.half")
-    command = [go.program, "build", *flags(module), "-o", half, package]
-    status, _ = world.run("go", command, cwd=TOOLS / module, env=go.environment)
+    command = [go.program, "build", *flags(module), "-o", half, MODULES[module] + package]
+    # It names every module that it downloads: hundreds of lines that matter only if it fails.
+    status, output = world.run("go", command, cwd=TOOLS / module, env=go.environment,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if status:
+        print(output.decode(errors="replace"), file=sys.stderr)
         raise Refusal(f"{name} could not be built: see above. It needs a Go module proxy and 6 GB of disk in {cache()}.")
     half.replace(path)
     minutes, seconds = divmod(time.monotonic() - began, 60)
     print(f"Built {name} in {minutes:.0f} min {seconds:.0f} s", file=sys.stderr, flush=True)
-
-
-def flags(module):
-    """go build's. Without their versions the server calls itself v0.0.0-master+$Format:%H$, which no client can parse."""
-    said = stamps(module).items()
-    return ["-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags=-s -w {' '.join(f'-X {k}={v}' for k, v in said)}"]
-
-
-def stamps(module):
-    """{variable: text}, as the projects' own builds set them."""
-    if module == "kubernetes":
-        return kubernetes_stamps()
-    if module == "helm":
-        # Helm renders for the version that its libraries speak, unless a cluster says another.
-        minor = re.search(r"k8s\.io/client-go v0\.(\d+)\.", (TOOLS / module / "go.mod").read_text())[1]
-        ours = "helm.sh/helm/v3"
-        sides = {f"{ours}/pkg/{side}.k8sVersion{part}": value for side in ("chartutil", "lint/rules")
-                 for part, value in (("Major", "1"), ("Minor", minor))}
-        return sides | {f"{ours}/internal/version.version": version(module), f"{ours}/internal/version.metadata": ""}
-    if module == "svcat":
-        return {"github.com/kubernetes-sigs/service-catalog/pkg.VERSION": version(module)}
-    return {}
-
-
-def kubernetes_stamps():
-    said = version("kubernetes")
-    major, minor, _ = said[1:].split(".")
-    values = {"gitVersion": said, "gitMajor": major, "gitMinor": minor, "gitTreeState": "archive",
-              "gitCommit": "unknown", "buildDate": "1970-01-01T00:00:00Z"}
-    places = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-    return {f"{place}.{name}": value for place in places for name, value in values.items()}
-
-
-def version(module):
-    """The version that the module's go.mod requires of its program."""
-    package = next(package for of, package in PROGRAMS.values() if of == module)
-    required = re.findall(r"^(?:require)?\s+(\S+) (v\S+)", (TOOLS / module / "go.mod").read_text(), re.MULTILINE)
-    return next(found for path, found in required if f"{package}/".startswith(f"{path}/"))
