@@ -37,7 +37,7 @@ class Cluster:
         self.directory, self.programs = directory, found
         self.kubeconfig, self.bin = directory / "kubeconfig", directory / "bin"
         self.tokens = {name: secrets.token_urlsafe(24) for name in (ADMIN, *USERS)}
-        self.url = self.etcd = self.server = None
+        self.url = self.server = None
 
     def environment(self, base):
         """The clients', so that they neither read what is a person's own nor write into their home."""

@@ -1,4 +1,4 @@
-"""The Kubernetes programs that the tests run: a person's own (KUBEBUILDER_ASSETS), else built once, pinned, from Go modules.
+"""The Kubernetes programs that the tests run: a person's own (KUBEBUILDER_ASSETS), else built once from pinned Go modules.
 
 Debian's are too old, and what a machine has on PATH may be any version: neither is looked for. Each program is kept in the
 user's cache under the digest of what it is built from, so that checkouts share it and another version is another file.

@@ -50,7 +50,7 @@ def config_map(name, namespace="default", **metadata):
 
 
 def thing(name, **metadata):
-    return {"apiVersion": "probes.example/v1", "kind": "Thing", "metadata": {"name": name, "namespace": "default"} | metadata}
+    return config_map(name, **metadata) | {"apiVersion": "probes.example/v1", "kind": "Thing"}
 
 
 def until(what, holds, seconds=60):
@@ -130,7 +130,7 @@ class TestCluster(unittest.TestCase):
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
             "metadata": {"name": "probe", "labels": {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}},
             "rules": [{"apiGroups": ["probes.example"], "resources": ["*"], "verbs": ["*"]}]})
-        until("edit has the rule", lambda: "probes.example" in self.kubectl("get", "clusterrole", "edit", "--output", "json"))
+        until("edit has the rule", lambda: "probes.example" in self.kubectl("get", "clusterrole/edit", "--output=json"))
 
     def test_admission_policies_that_change_objects_are_served(self):
         listed = self.kubectl("api-resources", "--api-group=admissionregistration.k8s.io", "--output", "name")

@@ -46,7 +46,8 @@ def environment(world, kubernetes):
 
 def given_cluster():
     """Whether the environment names a cluster (such as the one of the verb `cluster`), which CMD then gets."""
-    named = [name for name in ("CHANDLERY_TEST_KUBECONFIG", "CHANDLERY_TEST_KUBERNETES_BIN") if given(name)]
+    both = ("CHANDLERY_TEST_KUBECONFIG", "CHANDLERY_TEST_KUBERNETES_BIN")
+    named = [name for name in both if given(name)]
     if len(named) == 1:
-        raise Refusal(f"{named[0]} is set alone; set CHANDLERY_TEST_KUBECONFIG and CHANDLERY_TEST_KUBERNETES_BIN, or neither.")
+        raise Refusal(f"{named[0]} is set alone; set {' and '.join(both)}, or neither.")
     return bool(named)
