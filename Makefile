@@ -5,11 +5,11 @@ export SQLX_OFFLINE ?= true
 
 WORLD := python3 tests/world --with-parent
 PHASE := $(WORLD) phase
-SUITE := $(WORLD) test -- cargo test --locked --quiet
+SUITE := $(WORLD) test --kubernetes -- cargo test --locked --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo dev run test test-full lint bench sqlx psql fmt docs deny setup setup-lint checks probes queries
+.PHONY: help build demo dev run test test-full lint bench sqlx psql fmt docs deny cluster setup setup-lint setup-kubernetes checks probes cluster-probes queries
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ demo: setup  ## the main job from end to end, then a broker to try (ONCE=1: ends
 
 dev: setup  ## PostgreSQL, AWS stand-in and broker; prints one line of JSON when ready; Ctrl-C ends it
 	@$(WORLD) dev
+
+cluster: setup  ## a Kubernetes API server for tests; prints one line of JSON when ready; Ctrl-C ends it
+	@$(WORLD) cluster
 
 run: setup  ## a broker on your own DATABASE_URL and AWS account
 	@$(WORLD) run
@@ -56,7 +59,7 @@ docs: setup  ## the crate's documentation: target/doc
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 # The quick ones come first, so that most mistakes are known within minutes.
-checks: setup-lint probes lint deny queries
+checks: setup-lint probes lint deny queries cluster-probes
 
 queries: setup
 	@$(PHASE) "queries" -- $(WORLD) sqlx --check
@@ -64,8 +67,15 @@ queries: setup
 probes: setup
 	@$(PHASE) "probes of the AWS stand-in" -- $(WORLD) python -m unittest discover -s tests/aws/probes
 
+cluster-probes: setup-kubernetes
+	@$(PHASE) "probes of the Kubernetes cluster" -- python3 -m unittest discover -s tests/kubernetes/probes
+
 setup:
 	@$(WORLD) setup
 
 setup-lint:
 	@$(WORLD) setup lint
+
+# Their programs take eight minutes to build on two cores, once on a machine.
+setup-kubernetes: setup
+	@$(PHASE) "Kubernetes programs" -- $(WORLD) setup kubernetes

@@ -9,10 +9,11 @@ from settings import Refusal
 from world import Stopped
 
 VERBS = {
-    "test": "test -- CMD…    run CMD with a private PostgreSQL and the AWS stand-in",
+    "test": "test [--kubernetes] -- CMD…  run CMD with a private PostgreSQL, the AWS stand-in and, if asked, a cluster",
     "dev": "dev             servers for writing offerings; one line of JSON when ready",
     "demo": "demo            as dev, and a walk through the main job (ONCE=1: ends after it)",
     "run": "run             a broker on your own DATABASE_URL and AWS account",
+    "cluster": "cluster CRDS…   a Kubernetes API server; one line of JSON when ready",
     "psql": "psql ARGS…      psql on a fresh, migrated database",
     "sqlx": "sqlx [--check]  write .sqlx/ (the data of the compile-time checked queries), or compare it",
     "bench": "bench ARGS…     tests/bench on a release build",

@@ -10,6 +10,7 @@ CACHE = TARGET / "world"
 CATALOG = ROOT / "catalog"
 MIGRATIONS = ROOT / "migrations"
 STANDIN = ROOT / "tests" / "aws"
+TOOLS = ROOT / "tests" / "kubernetes" / "tools"
 
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "eu-central-1"
@@ -30,3 +31,10 @@ def without_aws(environment):
     clean = {k: v for k, v in environment.items() if not k.startswith("AWS_") or k in kept}
     none = "/dev/null"
     return clean | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none}
+
+
+def without_kubernetes(environment):
+    """A copy without anything that could lead a Kubernetes client to a person's own cluster."""
+    clean = {k: v for k, v in environment.items() if not k.startswith(("KUBERNETES_SERVICE_", "HELM_"))}
+    # Without the variable a client would read ~/.kube/config.
+    return clean | {"KUBECONFIG": "/dev/null"}

@@ -2,7 +2,9 @@
 
 import aws
 import postgres
+import programs
 from system import compiler_lacks, install, need_component, need_rust
+from world import World
 
 
 def main(arguments):
@@ -16,4 +18,7 @@ def main(arguments):
         install([package for packages in lacking.values() for package in packages], ", ".join(lacking))
     postgres.find()
     aws.interpreter()
+    if "kubernetes" in arguments:
+        with World() as world:
+            programs.find(world)
     return 0
