@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn restrictions_choose_and_what_they_leave_out_is_no_problem() {
         assert_eq!(restricted::<Cluster>("spec.externalName in (db, x)", "spec.free=true").0, ["db: small"]);
-        assert_eq!(restricted::<Cluster>("name=db-id", "spec.externalName=none"), (vec![], vec![]));
+        assert_eq!(restricted::<Cluster>("spec.externalName=db", "spec.externalName=none"), (vec![], vec![]));
         let (offered, _) = restricted::<Namespaced>("spec.externalID=db-id", "spec.serviceClass.name=db-id,name=large");
         assert_eq!(offered, ["db: large"]);
         let wrong = CatalogRestrictions { service_plan: vec!["spec.serviceClass.name=x".into()], ..Default::default() };

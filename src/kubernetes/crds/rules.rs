@@ -1,7 +1,6 @@
 //! What Service Catalog's webhooks enforced, as rules in the definitions (CEL): each with the sentence that helps.
 //!
-//! They look at one object. That a plan may be changed at all, or that the parameters of a binding stay (free JSON cannot be
-//! compared by a rule), is told in conditions.
+//! They look at one object. Whether a plan may be changed at all is a matter of its class, and told in a condition.
 
 /// The fields that name a class, and the plan of the same sort.
 const CHOICES: [(&str, &str); 6] = [
@@ -77,6 +76,7 @@ fn binding() -> Vec<Rule> {
         stays("instanceRef.name"),
         settles("secretName"),
         settles("externalID"),
+        list("parameters"),
         list("parametersFrom"),
         list("secretTransforms"),
     ]
