@@ -8,11 +8,11 @@ fn applied(world: &World, kind: &str, name: &str, spec: Value) -> Result<String,
     let object = json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": kind, "spec": spec,
         "metadata": {"name": name, "namespace": world.namespace, "creationTimestamp": null},
-        "status": {"conditions": null, "asyncOpInProgress": false},
+        "status": {"conditions": null, "lastConditionState": ""},
     });
     let file = std::env::temp_dir().join(format!("{}-{name}.json", world.namespace));
     std::fs::write(&file, object.to_string()).unwrap();
-    let said = world.kubectl(&["apply", "-f", file.to_str().unwrap()]);
+    let said = world.kubectl(&["create", "-f", file.to_str().unwrap()]);
     std::fs::remove_file(&file).unwrap();
     if said.ok { Ok(said.out) } else { Err(said.err) }
 }
