@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::serve::stop_on_signal;
 use crate::config;
 use crate::http::{self, Server};
-use crate::kubernetes::{Controllers, crds};
+use crate::kubernetes::Controllers;
+use crate::kubernetes::crds::{self, Applied};
 use crate::metrics::ControllerMetrics;
 use crate::telemetry;
 
@@ -28,30 +29,56 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Print the CustomResourceDefinitions, for `kubectl apply --server-side -f -`.
-    Crds {
-        /// Write one file for each of them there instead.
-        #[arg(long, value_name = "DIRECTORY")]
-        directory: Option<PathBuf>,
-    },
+    Crds(Crds),
+}
+
+#[derive(Debug, Args)]
+struct Crds {
+    /// Write one file for each of them there instead.
+    #[arg(long, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+
+    /// Bring those of the cluster to this version's instead. None is ever deleted.
+    #[arg(long, conflicts_with = "directory")]
+    apply: bool,
+
+    /// A kubeconfig; without one the service account of the pod, else the user's own kubeconfig.
+    #[arg(long, env = "CHANDLERY_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
 }
 
 /// Runs it.
 pub async fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     match arguments.verb {
         None => control(arguments.settings).await,
-        Some(Verb::Crds { directory: None }) => {
-            for crd in crds::printed()? {
-                write!(out, "---\n{}", crd.yaml)?;
-            }
-            Ok(())
+        Some(Verb::Crds(crds)) => define(crds, out).await,
+    }
+}
+
+async fn define(arguments: Crds, out: &mut impl Write) -> anyhow::Result<()> {
+    if arguments.apply {
+        for (name, applied) in crds::apply(arguments.kubeconfig.as_deref()).await? {
+            writeln!(out, "{name}: {}", word(applied))?;
         }
-        Some(Verb::Crds { directory: Some(directory) }) => {
-            for crd in crds::printed()? {
+        return Ok(());
+    }
+    for crd in crds::printed()? {
+        match &arguments.directory {
+            None => write!(out, "---\n{}", crd.yaml)?,
+            Some(directory) => {
                 let file = directory.join(format!("{}.yaml", crd.name));
                 std::fs::write(&file, crd.yaml).with_context(|| format!("{} cannot be written", file.display()))?;
             }
-            Ok(())
         }
+    }
+    Ok(())
+}
+
+fn word(applied: Applied) -> &'static str {
+    match applied {
+        Applied::Created => "created",
+        Applied::Changed => "changed",
+        Applied::Current => "is current",
     }
 }
 

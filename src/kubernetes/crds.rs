@@ -15,8 +15,11 @@ use super::api::{
 use columns::columns;
 use rules::rules;
 
+mod apply;
 mod columns;
 mod rules;
+
+pub use apply::{Applied, apply};
 
 /// What stands above each definition.
 const HEADER: &str = "# Printed by `chandlery controller crds`; a test holds it against the program. Do not edit.\n";

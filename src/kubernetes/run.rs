@@ -1,5 +1,6 @@
 //! The controller as a whole: waits for the lease, works as long as it is held, stops in good order.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ pub struct Controllers {
 impl Controllers {
     /// Reaches the API server and looks whether the kinds are there.
     pub async fn connect(settings: config::Controller, metrics: ControllerMetrics) -> Result<Self, Error> {
-        let kubeconfig = client_config(&settings.cluster).await?;
+        let kubeconfig = client_config(settings.cluster.kubeconfig.as_deref()).await?;
         let client = Client::try_from(kubeconfig)?;
         check_kinds(&client, &settings.cluster).await?;
         let cluster_id = match &settings.cluster.cluster_id {
@@ -183,9 +184,10 @@ async fn after(stop: &CancellationToken, grace: Duration) {
     tokio::time::sleep(grace).await;
 }
 
-async fn client_config(cluster: &config::Cluster) -> Result<kube::Config, Error> {
+/// How the cluster is reached: as the file says, as the pod may, or as the user's own kubeconfig says.
+pub(super) async fn client_config(kubeconfig: Option<&Path>) -> Result<kube::Config, Error> {
     let told = |error: &dyn std::fmt::Display| Error::Config(error.to_string());
-    match &cluster.kubeconfig {
+    match kubeconfig {
         None => kube::Config::infer().await.map_err(|error| told(&error)),
         Some(file) => {
             let kubeconfig = kube::config::Kubeconfig::read_from(file).map_err(|error| told(&error))?;
