@@ -1,0 +1,103 @@
+"""Services: an address and a name for each, and connections handed on to pods that are ready."""
+
+import itertools
+import socket
+import threading
+
+
+class Services:
+    """`hosts` is the file with their names, which containers see as /etc/hosts."""
+
+    def __init__(self, hosts):
+        self.hosts = hosts
+        self.addresses, self.listeners, self.pods = {}, {}, []
+        self.numbers = itertools.count(1)
+        hosts.write_text("127.0.0.1 localhost\n")
+
+    def refresh(self, services, ready):
+        """`ready`: [(pod, its address)]"""
+        self.pods = ready
+        lines = ["127.0.0.1 localhost"]
+        for service in services:
+            meta, spec = service["metadata"], service["spec"]
+            if meta["namespace"] == "default" and meta["name"] == "kubernetes" or not spec.get("selector"):
+                continue
+            place = meta["namespace"], meta["name"]
+            if place not in self.addresses:
+                self.addresses[place] = f"127.21.0.{next(self.numbers)}"
+            names = [f"{meta['name']}.{meta['namespace']}{ending}" for ending in ("", ".svc", ".svc.cluster.local")]
+            for address in self.found(service) if spec.get("clusterIP") == "None" else [self.addresses[place]]:
+                lines.append(f"{address} {' '.join(names)}")
+            if spec.get("clusterIP") != "None":
+                for port in spec["ports"]:
+                    self.listen(service, port)
+        text = "\n".join(lines) + "\n"
+        if text != self.hosts.read_text():
+            # In place: it is mounted.
+            self.hosts.write_text(text)
+
+    def found(self, service, port=None):
+        """The addresses of its pods that are ready, with `port`'s number there."""
+        wanted, result = service["spec"]["selector"].items(), []
+        for pod, address in self.pods:
+            if pod["metadata"]["namespace"] == service["metadata"]["namespace"] and wanted <= pod["metadata"].get("labels", {}).items():
+                if port is None:
+                    result.append(address)
+                    continue
+                target = port.get("targetPort", port["port"])
+                named = {one.get("name"): one["containerPort"] for container in pod["spec"]["containers"] for one in container.get("ports", [])}
+                result.append((address, target if isinstance(target, int) else named[target]))
+        return result
+
+    def listen(self, service, port):
+        meta = service["metadata"]
+        key = meta["namespace"], meta["name"], port["port"]
+        known = self.listeners.get(key)
+        if known:
+            known[1], known[2] = service, port
+            return
+        listener = socket.create_server((self.addresses[key[:2]], port["port"]), backlog=64)
+        self.listeners[key] = [listener, service, port]
+        threading.Thread(target=self.accept, args=(key,), daemon=True).start()
+
+    def accept(self, key):
+        listener = self.listeners[key][0]
+        for turn in itertools.count():
+            try:
+                incoming, _ = listener.accept()
+            except OSError:
+                return
+            _, service, port = self.listeners[key]
+            targets = self.found(service, port)
+            if not targets:
+                incoming.close()
+                continue
+            threading.Thread(target=self.relay, args=(incoming, targets[turn % len(targets)]), daemon=True).start()
+
+    def relay(self, incoming, target):
+        try:
+            outgoing = socket.create_connection(target, timeout=10)
+        except OSError:
+            incoming.close()
+            return
+        outgoing.settimeout(None)
+        for one, other in ((incoming, outgoing), (outgoing, incoming)):
+            threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+    def close(self):
+        for listener, *_ in self.listeners.values():
+            listener.close()
+
+
+def pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+    except OSError:
+        pass
+    finally:
+        for one in (source, target):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
