@@ -8,7 +8,7 @@ import time
 import traceback
 import urllib.parse
 
-from .api import Api, ApiError
+from .api import Api
 from .pod import Pod
 from .services import Services
 
@@ -83,7 +83,7 @@ class Kubelet(threading.Thread):
         while not self.closing:
             try:
                 self.sync()
-            except (ApiError, OSError):
+            except Exception:  # it goes on, as a node does, and says why it could not
                 traceback.print_exc()
             time.sleep(0.1)
 

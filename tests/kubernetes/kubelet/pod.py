@@ -92,7 +92,7 @@ class Pod(threading.Thread):
     def finish(self, container):
         """An init container: until it has succeeded."""
         for attempt in range(10**6):
-            process = self.start(container)
+            process = self.begin(container)
             self.report("Pending")
             try:
                 while process.poll() is None:
@@ -111,7 +111,7 @@ class Pod(threading.Thread):
     def once(self, containers):
         """A Job's: it ends as its containers do."""
         [container] = containers
-        process = self.start(container)
+        process = self.begin(container)
         self.report("Running")
         try:
             while process.poll() is None:
@@ -129,7 +129,7 @@ class Pod(threading.Thread):
         [container] = containers
         attempt = 0
         while True:
-            process = self.start(container)
+            process = self.begin(container)
             try:
                 self.watch(container, process)
             except Ended:
@@ -163,7 +163,7 @@ class Pod(threading.Thread):
                 fresh = time.monotonic()
             self.nap(0.1)
 
-    def start(self, container):
+    def begin(self, container):
         name = container["name"]
         while True:
             try:
@@ -195,9 +195,9 @@ class Pod(threading.Thread):
             "user": security.get("runAsUser", image.user), "group": group,
             "groups": [security["fsGroup"]] if "fsGroup" in security else [],
             "arguments": [*command, *map(mine, given)], "environment": environment}))
-        log = (self.node.logs / f"{self.pod['metadata']['name']}.{name}.log").open("ab")
-        process = subprocess.Popen([sys.executable, "-I", str(BECOME), str(specification)], stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=log, cwd=self.directory, env={"PATH": os.environ["PATH"]}, start_new_session=True)
+        with (self.node.logs / f"{self.pod['metadata']['name']}.{name}.log").open("ab") as log:
+            process = subprocess.Popen([sys.executable, "-I", str(BECOME), str(specification)], stdin=subprocess.DEVNULL, stdout=log,
+                                       stderr=log, cwd=self.directory, env={"PATH": os.environ["PATH"]}, start_new_session=True)
         self.states[name] = {"running": {"startedAt": now()}}
         return process
 

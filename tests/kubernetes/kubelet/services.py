@@ -81,8 +81,12 @@ class Services:
             incoming.close()
             return
         outgoing.settimeout(None)
-        for one, other in ((incoming, outgoing), (outgoing, incoming)):
-            threading.Thread(target=pump, args=(one, other), daemon=True).start()
+        back = threading.Thread(target=pump, args=(outgoing, incoming), daemon=True)
+        back.start()
+        pump(incoming, outgoing)
+        back.join()
+        for one in (incoming, outgoing):
+            one.close()
 
     def close(self):
         for listener, *_ in self.listeners.values():

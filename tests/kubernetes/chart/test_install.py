@@ -1,0 +1,192 @@
+"""The chart from its installation to its end, on a real API server with real controllers of workloads and the real program."""
+
+import base64
+import json
+import os
+import secrets
+import subprocess
+import unittest
+import urllib.request
+from pathlib import Path
+
+# First: it says where the others are.
+from support import ROOT, Client, cluster, until, world
+
+import aws
+import broker as programs
+import postgres
+from kubelet import Image, Kubelet, Workloads
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+IMAGE = "chandlery:0.1.0"
+NAMESPACE = "chandlery-system"
+# What a stop may take: the pod's own limit is more.
+STOPS_WITHIN = 20
+
+
+class TestInstall(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        unable = Kubelet.works()
+        if unable:
+            raise unittest.SkipTest(f"no containers can be made here, neither as root nor in a user namespace: {unable}")
+        standin = aws.begin(world())
+        program = programs.build(world())
+        cls.client = Client(cluster())
+        database = postgres.start(world(), durable=False)
+        endpoint = aws.ready(standin).endpoint
+        cls.database = database
+        for context in (Workloads(cluster()), Kubelet(cluster(), {IMAGE: Image(ROOT / "Dockerfile", program)})):
+            context.__enter__()
+            cls.addClassCleanup(context.__exit__, None, None, None)
+            cls.kubelet = context
+        # Pods that are not fit for the restricted standard are refused by the API server.
+        cls.client.kubectl("create", "namespace", NAMESPACE)
+        cls.client.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
+        key = base64.b64encode(secrets.token_bytes(32)).decode()
+        for name, data in {"database": {"DATABASE_URL": database.url}, "master-key": {"master.key": key},
+                           "aws": aws.admin_key(ACCOUNT)}.items():
+            cls.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "stringData": data})
+        cls.values = {
+            "database": {"existingSecret": {"name": "database"}}, "masterKey": {"existingSecret": {"name": "master-key"}},
+            "aws": {"region": REGION, "credentialsSecret": "aws"},
+            "policy": {"content": {"targets": [{"name": "main", "account": ACCOUNT, "region": REGION}], "default_target": "main"}},
+            "broker": {"extraEnv": [{"name": "AWS_ENDPOINT_URL", "value": endpoint}]},
+            "controller": {"settings": {"CHANDLERY_LEASE_DURATION": "3s", "CHANDLERY_CATALOG_CHECK": "1s"}},
+        }
+
+    def setUp(self):
+        self.addCleanup(lambda: self._outcome.success or print(self.kubelet.said()[-20000:]))
+
+    def kubectl(self, *words, **options):
+        return self.client.kubectl(*words, "--namespace", NAMESPACE, **options)
+
+    def pods(self, component):
+        """Those that run, as the kubelet has them."""
+        return [pod for pod in list(self.kubelet.pods.values()) if pod.pod["metadata"].get("labels", {}).get("app.kubernetes.io/component") == component]
+
+    def helm(self, verb, *values, flags=("--wait", "--timeout", "180s")):
+        return self.client.helm(verb, "chandlery", NAMESPACE, self.values, *values, flags=flags, timeout=240)
+
+    def secret(self, name):
+        found = json.loads(self.kubectl("get", "secret", name, "--output", "json"))
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+    def registered(self):
+        found = self.client.get("clusterservicebroker", "chandlery")
+        return next((one["status"] for one in found.get("status", {}).get("conditions", []) if one["type"] == "Ready"), None) == "True"
+
+    def classes(self):
+        return {one["spec"]["externalName"] for one in self.client.get("clusterserviceclasses")["items"]}
+
+    def test_from_installation_to_end(self):
+        for step in (self.install, self.look_at_pods, self.look_at_rights, self.upgrade, self.uninstall, self.install_again):
+            step()
+
+    def install(self):
+        # helm waits for the Jobs before it and for the Deployments after it: so migrations do not block themselves.
+        said = self.helm("install")
+        self.assertIn("svcat marketplace", said)
+        for component in ("broker", "controller"):
+            self.assertEqual([pod.ready for pod in self.pods(component)], [True, True])
+        until("the broker is registered", self.registered)
+        offered = {"s3-bucket", "sqs-queue"}
+        self.assertEqual(until("its catalog is here", lambda: self.classes() >= offered and self.classes()), offered)
+        self.assertIn("s3-bucket", self.client.run("svcat", "marketplace"))
+        # Jobs that did well are gone with what they could do.
+        self.assertEqual(self.client.get("jobs", "--all-namespaces")["items"], [])
+        self.assertNotIn(".crds", self.kubectl("get", "clusterroles", "--output=name"))
+
+    def look_at_pods(self):
+        for component, names in {"broker": {"DATABASE_URL"}, "controller": set()}.items():
+            pod = self.pods(component)[0]
+            process = self.process(pod)
+            status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
+            self.assertEqual(status["Uid"].split(), ["65532"] * 4)
+            self.assertEqual((int(status["CapEff"], 16), status["NoNewPrivs"]), (0, "1"))
+            self.assertEqual((process / "cmdline").read_text().split("\0")[:2], ["/chandlery", {"broker": "serve"}.get(component, component)])
+            environment = (process / "environ").read_text()
+            for name in names:
+                self.assertIn(name, environment)
+            # Read-only: the program has written nothing where it must not, or it would have failed.
+            root = next(line.split() for line in (process / "mountinfo").read_text().splitlines() if line.split()[4] == "/")
+            self.assertIn("ro", root[5].split(","))
+            with urllib.request.urlopen(f"http://{pod.address}:8081/metrics") as page:
+                self.assertIn("chandlery_", page.read().decode())
+        # The broker has no token of Kubernetes.
+        self.assertFalse([volume for volume in self.pods("broker")[0].pod["spec"]["volumes"] if "projected" in volume])
+
+    def process(self, pod):
+        marked = str(pod.directory)
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(marked) and "chandlery" in (entry / "cmdline").read_text().split("\0")[0]:
+                    return entry
+            except OSError:
+                continue
+        raise AssertionError(f"{pod.name} has no process")
+
+    def look_at_rights(self):
+        """The controller may do what it does, and not what is others'."""
+        who = f"system:serviceaccount:{NAMESPACE}:chandlery-controller"
+
+        def may(verb, resource, *more):
+            ran = subprocess.run([cluster().bin / "kubectl", "auth", "can-i", "--quiet", verb, resource, "--as", who, *more], env=self.client.environment)
+            return ran.returncode == 0
+
+        for verb, resource, *more in (("patch", "serviceinstances.servicecatalog.k8s.io", "--subresource=status"),
+                                      ("update", "servicebindings.servicecatalog.k8s.io", "--subresource=finalizers"),
+                                      ("get", "secrets"), ("watch", "clusterserviceplans.servicecatalog.k8s.io")):
+            self.assertTrue(may(verb, resource, "--namespace=default", *more), f"{verb} {resource}")
+        for verb, resource in (("create", "serviceinstances.servicecatalog.k8s.io"), ("delete", "serviceinstances.servicecatalog.k8s.io"),
+                               ("create", "pods"), ("list", "configmaps"), ("deletecollection", "secrets"), ("update", "customresourcedefinitions"),
+                               ("create", "clusterservicebrokers.servicecatalog.k8s.io"), ("get", "leases")):
+            self.assertFalse(may(verb, resource, "--namespace=default"), f"{verb} {resource}")
+        self.assertNotIn("forbidden", self.kubelet.said("chandlery-controller").lower())
+
+    def upgrade(self):
+        before = {pod.uid for pod in self.pods("broker")}
+        password = self.secret("chandlery-broker-login")["password"]
+        certificate, policy = self.secret("chandlery-broker-tls"), self.secret("chandlery-broker-policy")
+        # What a change of the policy alone needs is no restart: it is a file that changes.
+        self.helm("upgrade", {"policy": {"content": {"tags": {"stage": "live"}}}, "registration": {"offerings": ["s3-*"]}})
+        self.assertEqual({pod.uid for pod in self.pods("broker")}, before)
+        self.assertEqual(self.secret("chandlery-broker-login")["password"], password)
+        self.assertEqual(self.secret("chandlery-broker-tls"), certificate)
+        self.assertNotEqual(self.secret("chandlery-broker-policy"), policy)
+        self.client.run("svcat", "sync", "broker", "chandlery", "--scope", "cluster")
+        until("the catalog is narrowed", lambda: self.classes() == {"s3-bucket"})
+        # A change of the pods replaces them one after the other, and each ends in time.
+        former = self.pods("broker") + self.pods("controller")
+        self.helm("upgrade", {"broker": {"settings": {"CHANDLERY_WORKERS": 8}}, "controller": {"settings": {"CHANDLERY_CONCURRENCY": 4}}})
+        until("the former pods end", lambda: not any(pod.is_alive() for pod in former))
+        for pod in former:
+            [(_, took, killed)] = pod.stops
+            self.assertFalse(killed, f"{pod.name} had to be killed")
+            self.assertLess(took, STOPS_WITHIN, pod.name)
+        until("the controller works again", lambda: self.classes() == {"s3-bucket", "sqs-queue"}, 90)
+        self.assertTrue(self.registered())
+
+    def uninstall(self):
+        # As svcat would order it. No broker is asked: what matters is that it outlives the release.
+        self.client.apply({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": {"name": "kept", "namespace": "default"},
+                           "spec": {"clusterServiceClassExternalName": "s3-bucket", "clusterServicePlanExternalName": "standard"}})
+        self.password = self.secret("chandlery-broker-login")["password"]
+        self.helm("uninstall", flags=("--wait",))
+        until("the pods end", lambda: not self.pods("broker") and not self.pods("controller"))
+        self.assertTrue(self.client.get("serviceinstance", "kept"))
+        self.assertTrue(self.client.get("clusterservicebroker", "chandlery"))
+        self.assertEqual(self.secret("chandlery-broker-login")["password"], self.password)
+        left = self.client.kubectl("get", "clusterroles,clusterrolebindings,validatingadmissionpolicies,mutatingadmissionpolicies", "--output=name")
+        self.assertNotIn("chandlery", left)
+
+    def install_again(self):
+        self.helm("install")
+        self.assertEqual(self.secret("chandlery-broker-login")["password"], self.password)
+        until("the broker is registered", self.registered)
+        self.client.kubectl("delete", "serviceinstance", "kept", "--wait=false")
+        self.helm("uninstall", flags=("--wait",))
+
+
+if __name__ == "__main__":
+    unittest.main()
