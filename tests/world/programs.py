@@ -95,6 +95,7 @@ def build(world, wanted):
     go = golang.find(scratch)
     for number, (name, path) in enumerate(wanted.items(), 1):
         build_one(world, go, name, path, f"{number} of {len(wanted)}")
+    print("Removing what only the builds needed (gigabytes)", file=sys.stderr, flush=True)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
