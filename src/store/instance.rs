@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgExecutor};
 use super::gather::in_place;
 use super::operation::NewOperation;
 use super::owner::interval;
-use super::{Fence, Lane, Result, State};
+use super::{Fence, Lane, Result, State, reference};
 use crate::osb::{InstanceId, PlanId, PlatformName, ServiceId, Uid};
 use crate::vault::Sealed;
 
@@ -142,13 +142,19 @@ pub async fn lock_count(db: &mut PgConnection, platform: &PlatformName) -> Resul
 
 /// Writes a new instance with its owner row, its provision operation and the first event: one statement, one round trip.
 /// An id in use fails on the constraint `instance_id_key`.
-pub async fn insert(db: impl PgExecutor<'_>, new: &Instance, target: &str, operation: &NewOperation<'_>) -> Result<()> {
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    new: &Instance,
+    refers_to: &[Uid],
+    target: &str,
+    operation: &NewOperation<'_>,
+) -> Result<()> {
     sqlx::query!(
         "WITH o AS (INSERT INTO owner (uid, kind, platform, target, lane, run_at)
                     VALUES ($1, 'instance', $2, $3, $4, now())),
               i AS (INSERT INTO instance (uid, platform, id, service_id, plan_id, revision, organization, space, context,
-                                          target, parameters, maintenance_version, tags, offering, plan, state)
-                    VALUES ($1, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $20, $21, 'creating')),
+                                          target, parameters, maintenance_version, tags, offering, plan, refers_to, state)
+                    VALUES ($1, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $20, $21, $22, 'creating')),
               op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline)
                      VALUES ($16, $1, 'provision', $17, $18, now() + $19))
          INSERT INTO event (owner, operation, actor, what, message) VALUES ($1, $16, $2, 'accepted', $17)",
@@ -173,6 +179,7 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Instance, target: &str, opera
         interval(operation.lasts),
         new.offering,
         new.plan,
+        &reference::column(refers_to),
     )
     .execute(db)
     .await?;
@@ -278,6 +285,7 @@ pub(super) async fn become_updated(
     sqlx::query!(
         "UPDATE instance SET plan_id = COALESCE(o.plan_id, instance.plan_id), plan = COALESCE(o.plan, instance.plan), revision = COALESCE(o.revision, instance.revision),
                 parameters = COALESCE($3, instance.parameters), context = COALESCE(o.context, instance.context),
+                refers_to = COALESCE(o.refers_to, instance.refers_to),
                 maintenance_version = CASE WHEN o.revision IS NULL THEN instance.maintenance_version
                                            ELSE o.maintenance_version END,
                 shown = $4, updated_at = now()

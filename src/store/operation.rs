@@ -6,7 +6,9 @@ use serde_json::Value;
 use sqlx::{Acquire, PgConnection, PgExecutor};
 
 use super::owner::interval;
-use super::{Error, Fence, Lane, OperationKind, OperationState, Phase, Result, State, Step, binding, instance};
+use super::{
+    Error, Fence, Lane, OperationKind, OperationState, Phase, Result, State, Step, binding, instance, reference,
+};
 use crate::osb::{OperationId, Uid};
 use crate::vault::Sealed;
 
@@ -38,6 +40,8 @@ pub struct Change {
     pub maintenance_version: Option<String>,
     /// The new context.
     pub context: Option<Value>,
+    /// The instances that the new parameters name.
+    pub refers_to: Option<Vec<Uid>>,
 }
 
 /// An operation's row, as engine and requests read it.
@@ -124,8 +128,8 @@ pub async fn accept(
               again AS (UPDATE resource SET run_at = now(), attempts = 0 FROM o
                         WHERE resource.owner = o.uid AND resource.class IS NOT NULL),
               op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline, plan_id, revision, parameters,
-                                            maintenance_version, context, plan)
-                     VALUES ($3, $1, $4, $5, $6, now() + $7, $8, $9, $10, $11, $12, $13))
+                                            maintenance_version, context, plan, refers_to)
+                     VALUES ($3, $1, $4, $5, $6, now() + $7, $8, $9, $10, $11, $12, $13, $14))
          INSERT INTO event (owner, operation, actor, what, message)
          SELECT $1, $3, CASE WHEN $4 IN ('refresh', 'cleanup') THEN 'engine' ELSE platform END, 'accepted', $5 FROM o",
         owner.uuid(),
@@ -141,6 +145,7 @@ pub async fn accept(
         change.maintenance_version,
         change.context,
         change.plan,
+        change.refers_to.as_deref().map(reference::column) as Option<Vec<uuid::Uuid>>,
     )
     .execute(db)
     .await?;
