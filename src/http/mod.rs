@@ -10,6 +10,7 @@ mod extract;
 mod front;
 mod gate;
 mod probes;
+mod refusal;
 mod router;
 mod server;
 mod settings;
