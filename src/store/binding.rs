@@ -3,9 +3,9 @@
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
-use super::operation::NewOperation;
+use super::operation::{End, NewOperation, finishing};
 use super::owner::interval;
-use super::{Lane, Result, State, reference};
+use super::{Fence, Lane, Result, State, Step, reference};
 use crate::osb::{BindingId, InstanceId, PlanId, PlatformName, ServiceId, Uid};
 use crate::vault::Sealed;
 
@@ -179,4 +179,21 @@ pub async fn set_state(db: impl PgExecutor<'_>, uid: Uid, state: State) -> Resul
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Ends the binding's operation.
+pub(super) async fn finish(db: impl PgExecutor<'_>, fence: &Fence, step: &Step, end: &End<'_>) -> Result<()> {
+    finishing!(
+        db,
+        fence,
+        step,
+        end,
+        "binding",
+        "UPDATE binding SET state = $10, answer = CASE WHEN $10 = 'deleted' THEN NULL ELSE COALESCE($11, answer) END,
+                revision = COALESCE(ended.revision, binding.revision),
+                deleted_at = CASE WHEN $10 = 'deleted' THEN now() END
+         FROM ended WHERE uid = ended.owner",
+        end.becomes.as_str(),
+        end.answer.map(Sealed::as_bytes),
+    )
 }

@@ -4,9 +4,9 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
 use super::gather::in_place;
-use super::operation::NewOperation;
+use super::operation::{End, NewOperation, finishing};
 use super::owner::interval;
-use super::{Fence, Lane, Result, State, reference};
+use super::{Fence, Lane, Result, State, Step, reference};
 use crate::osb::{InstanceId, PlanId, PlatformName, ServiceId, Uid};
 use crate::vault::Sealed;
 
@@ -186,25 +186,34 @@ pub async fn insert(
     Ok(())
 }
 
-/// Sets the state of a locked instance.
+/// Sets the state of a locked instance to one that a request gives it.
 pub async fn set_state(db: impl PgExecutor<'_>, uid: Uid, state: State) -> Result<()> {
-    become_state(db, uid, state, None).await
-}
-
-/// The same, with what a fetch shows from now on; `None`: as before.
-pub(super) async fn become_state(db: impl PgExecutor<'_>, uid: Uid, state: State, shown: Option<&Value>) -> Result<()> {
     sqlx::query!(
         "UPDATE instance SET state = $2, updated_at = now(),
-                ready_at = CASE WHEN $2 = 'ready' THEN COALESCE(ready_at, now()) ELSE ready_at END,
-                deleted_at = CASE WHEN $2 = 'deleted' THEN now() ELSE deleted_at END,
-                shown = COALESCE($3, shown) WHERE uid = $1",
+                deleted_at = CASE WHEN $2 = 'deleted' THEN now() ELSE deleted_at END WHERE uid = $1",
         uid.uuid(),
         state.as_str(),
-        shown,
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Ends the instance's operation.
+pub(super) async fn finish(db: impl PgExecutor<'_>, fence: &Fence, step: &Step, end: &End<'_>) -> Result<()> {
+    finishing!(
+        db,
+        fence,
+        step,
+        end,
+        "instance",
+        "UPDATE instance SET state = $10, updated_at = now(), shown = COALESCE($11, shown),
+                ready_at = CASE WHEN $10 = 'ready' THEN COALESCE(ready_at, now()) ELSE ready_at END,
+                deleted_at = CASE WHEN $10 = 'deleted' THEN now() ELSE deleted_at END
+         FROM ended WHERE uid = ended.owner",
+        end.becomes.as_str(),
+        end.shown,
+    )
 }
 
 /// Locks the row before its owner, as requests do.
