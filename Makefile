@@ -9,7 +9,7 @@ SUITE := $(WORLD) test --kubernetes -- cargo test --locked --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo dev run test test-full lint bench sqlx psql fmt docs deny cluster setup setup-lint setup-kubernetes checks probes cluster-probes queries
+.PHONY: help build demo dev run test test-full lint bench sqlx psql fmt docs deny cluster setup setup-lint setup-kubernetes checks probes cluster-probes chart-probes queries
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -59,7 +59,7 @@ docs: setup  ## the crate's documentation: target/doc
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 # The quick ones come first, so that most mistakes are known within minutes.
-checks: setup-lint probes lint deny queries cluster-probes
+checks: setup-lint probes lint deny queries cluster-probes chart-probes
 
 queries: setup
 	@$(PHASE) "queries" -- $(WORLD) sqlx --check
@@ -69,6 +69,9 @@ probes: setup
 
 cluster-probes: setup-kubernetes
 	@$(PHASE) "probes of the Kubernetes cluster" -- python3 -m unittest discover -s tests/kubernetes/probes
+
+chart-probes: setup-kubernetes
+	@$(PHASE) "probes of the Helm chart" -- $(WORLD) python -m unittest discover -s tests/kubernetes/chart
 
 setup:
 	@$(WORLD) setup

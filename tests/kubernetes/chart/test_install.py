@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import secrets
 import subprocess
 import unittest
 import urllib.request
@@ -20,6 +19,7 @@ from kubelet import Image, Kubelet, Workloads
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 IMAGE = "chandlery:0.1.0"
 NAMESPACE = "chandlery-system"
+BINDINGS = "servicebindings.servicecatalog.k8s.io"
 # What a stop may take: the pod's own limit is more.
 STOPS_WITHIN = 20
 
@@ -35,7 +35,6 @@ class TestInstall(unittest.TestCase):
         cls.client = Client(cluster())
         database = postgres.start(world(), durable=False)
         endpoint = aws.ready(standin).endpoint
-        cls.database = database
         for context in (Workloads(cluster()), Kubelet(cluster(), {IMAGE: Image(ROOT / "Dockerfile", program)})):
             context.__enter__()
             cls.addClassCleanup(context.__exit__, None, None, None)
@@ -43,12 +42,11 @@ class TestInstall(unittest.TestCase):
         # Pods that are not fit for the restricted standard are refused by the API server.
         cls.client.kubectl("create", "namespace", NAMESPACE)
         cls.client.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
-        for name, data in {"database": {"DATABASE_URL": database.url}, "master-key": {"master.key": key},
-                           "aws": aws.admin_key(ACCOUNT)}.items():
+        for name, data in {"database": {"DATABASE_URL": database.url}, "aws": aws.admin_key(ACCOUNT)}.items():
             cls.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "stringData": data})
         cls.values = {
-            "database": {"existingSecret": {"name": "database"}}, "masterKey": {"existingSecret": {"name": "master-key"}},
+            # A key that changed could not open what it sealed: the broker would not start again.
+            "database": {"existingSecret": {"name": "database"}}, "masterKey": {"generate": True},
             "aws": {"region": REGION, "credentialsSecret": "aws"},
             "policy": {"content": {"targets": [{"name": "main", "account": ACCOUNT, "region": REGION}], "default_target": "main"}},
             "broker": {"extraEnv": [{"name": "AWS_ENDPOINT_URL", "value": endpoint}]},
@@ -84,6 +82,14 @@ class TestInstall(unittest.TestCase):
             step()
 
     def install(self):
+        # A former version's definitions: one rule less, one more, and a label of somebody's.
+        crd = self.client.get("customresourcedefinition", BINDINGS)
+        rules = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["x-kubernetes-validations"]
+        former = [{"rule": "self.secretName != 'former'", "message": "a former rule"}, *rules[1:]]
+        path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/x-kubernetes-validations"
+        self.client.kubectl("patch", "customresourcedefinition", BINDINGS, "--type=json",
+                            "--patch", json.dumps([{"op": "replace", "path": path, "value": former}]))
+        self.client.kubectl("label", "customresourcedefinition", BINDINGS, "theirs=kept")
         # helm waits for the Jobs before it and for the Deployments after it: so migrations do not block themselves.
         said = self.helm("install")
         self.assertIn("svcat marketplace", said)
@@ -93,6 +99,8 @@ class TestInstall(unittest.TestCase):
         offered = {"s3-bucket", "sqs-queue"}
         self.assertEqual(until("its catalog is here", lambda: self.classes() >= offered and self.classes()), offered)
         self.assertIn("s3-bucket", self.client.run("svcat", "marketplace"))
+        now = self.client.get("customresourcedefinition", BINDINGS)
+        self.assertEqual((now["spec"], now["metadata"]["labels"]["theirs"]), (crd["spec"], "kept"))
         # Jobs that did well are gone with what they could do.
         self.assertEqual(self.client.get("jobs", "--all-namespaces")["items"], [])
         self.assertNotIn(".crds", self.kubectl("get", "clusterroles", "--output=name"))
