@@ -123,7 +123,7 @@ class TestAdmission(unittest.TestCase):
         names = [f"many-{number}" for number in range(16)]
         self.client.apply(self.instance("many", parametersFrom=[source(name) for name in names]), user="alice")
         said = self.client.apply(self.instance("more", parametersFrom=[source(name) for name in [*names, "one-more"]]), user="alice", good=False)
-        self.assertIn("more than 16 different Secrets", said)
+        self.assertIn("more than 16 Secrets", said)
         # The last one is looked at, too.
         step = {"addKeysFrom": {"secretRef": {"namespace": self.elsewhere, "name": "theirs"}}}
         said = self.client.apply(self.binding("last", parametersFrom=[source(name) for name in names[:15]], secretTransforms=[step]), user="alice", good=False)

@@ -1,20 +1,22 @@
 """The chart from its installation to its end, on a real API server with real controllers of workloads and the real program."""
 
 import base64
+import concurrent.futures
 import json
 import os
 import subprocess
 import unittest
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
 # First: it says where the others are.
-from support import ROOT, Client, cluster, until, world
+from support import ROOT, Client, cluster, merged, until, world
 
 import aws
 import broker as programs
 import postgres
-from kubelet import Image, Kubelet, Workloads
+from kubelet import Forwarder, Image, Kubelet, Workloads
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 IMAGE = "chandlery:0.1.0"
@@ -33,7 +35,7 @@ class TestInstall(unittest.TestCase):
         standin = aws.begin(world())
         program = programs.build(world())
         cls.client = Client(cluster())
-        database = postgres.start(world(), durable=False)
+        cls.database = database = postgres.start(world(), durable=False)
         endpoint = aws.ready(standin).endpoint
         for context in (Workloads(cluster()), Kubelet(cluster(), {IMAGE: Image(ROOT / "Dockerfile", program)})):
             context.__enter__()
@@ -80,6 +82,55 @@ class TestInstall(unittest.TestCase):
     def test_from_installation_to_end(self):
         for step in (self.install, self.look_at_pods, self.look_at_rights, self.upgrade, self.uninstall, self.install_again):
             step()
+
+    def test_a_database_that_comes_with_the_release(self):
+        """As for a trial: helm waits for pods, whose migrations wait for a database that is not there yet."""
+        home, port = "trial", postgres.free_port()
+        self.database.psql("--quiet", "--command", "CREATE DATABASE trial", check=True)
+        url = urllib.parse.urlsplit(self.database.url)
+        late = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{port}", path="/trial").geturl()
+        self.client.kubectl("create", "namespace", home)
+        self.addCleanup(self.client.kubectl, "delete", "namespace", home, "--wait=false")
+        for name, data in {"late": {"DATABASE_URL": late}, "aws": aws.admin_key(ACCOUNT)}.items():
+            self.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": home}, "stringData": data})
+        values = merged(self.values, {"database": {"existingSecret": {"name": "late"}}, "migrations": {"mode": "init"}, "broker": {"replicas": 1},
+                                      "controller": {"enabled": False}, "registration": {"name": "trial"}, "tls": {"mode": "none"}})
+        self.addCleanup(self.client.kubectl, "delete", "clusterservicebroker", "trial", "--ignore-not-found")
+
+        def failed():
+            return any(pod.restarts.get("migrate", 0) > 1 for pod in self.kubelet.pods.values() if pod.namespace == home)
+
+        with concurrent.futures.ThreadPoolExecutor() as beside:
+            installed = beside.submit(self.client.helm, "install", "trial", home, values, flags=("--wait", "--timeout", "180s"), timeout=240)
+            until("migrations have failed", failed)
+            self.assertFalse(installed.done())
+            with Forwarder(port, (url.hostname, url.port)):
+                self.assertIn("WITHOUT TLS", installed.result())
+                self.assertEqual([pod.ready for pod in self.kubelet.pods.values() if pod.namespace == home], [True])
+                self.client.helm("uninstall", "trial", home, flags=("--wait",))
+                until("the pod ends", lambda: not any(pod.namespace == home for pod in list(self.kubelet.pods.values())))
+
+    def test_a_controller_of_some_namespaces(self):
+        """Its rights are those namespaces', and they are enough."""
+        served, home = "team-a", "narrow"
+        for namespace in (served, "team-b", home):
+            self.client.kubectl("create", "namespace", namespace)
+            self.addCleanup(self.client.kubectl, "delete", "namespace", namespace, "--wait=false")
+        values = {"broker": {"enabled": False}, "controller": {"watchNamespaces": [served, "team-b"], "replicas": 1}}
+        self.client.helm("install", "narrow", home, values, flags=("--wait", "--timeout", "180s"), timeout=240)
+        self.addCleanup(self.client.helm, "uninstall", "narrow", home, flags=("--wait",))
+        for namespace in (served, "default"):
+            self.client.apply({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBroker", "metadata": {"name": "silent", "namespace": namespace},
+                               "spec": {"url": "https://silent.example.invalid"}})
+
+        def told(namespace):
+            return self.client.get("servicebroker", "silent", "--namespace", namespace).get("status", {}).get("conditions")
+
+        until("the broker is tried", lambda: told(served))
+        self.assertFalse(told("default"))
+        self.assertNotIn("forbidden", self.kubelet.said("narrow-chandlery-controller").lower())
+        self.client.kubectl("delete", "servicebroker", "silent", "--namespace", served, "--timeout=30s")
+        self.client.kubectl("delete", "servicebroker", "silent", "--namespace", "default", "--timeout=30s")
 
     def install(self):
         # A former version's definitions: one rule less, one more, and a label of somebody's.
@@ -139,8 +190,8 @@ class TestInstall(unittest.TestCase):
         who = f"system:serviceaccount:{NAMESPACE}:chandlery-controller"
 
         def may(verb, resource, *more):
-            ran = subprocess.run([cluster().bin / "kubectl", "auth", "can-i", "--quiet", verb, resource, "--as", who, *more], env=self.client.environment)
-            return ran.returncode == 0
+            asked = [cluster().bin / "kubectl", "auth", "can-i", "--quiet", verb, resource, "--as", who, *more]
+            return subprocess.run(asked, env=self.client.environment, stderr=subprocess.DEVNULL).returncode == 0
 
         for verb, resource, *more in (("patch", "serviceinstances.servicecatalog.k8s.io", "--subresource=status"),
                                       ("update", "servicebindings.servicecatalog.k8s.io", "--subresource=finalizers"),
@@ -174,6 +225,8 @@ class TestInstall(unittest.TestCase):
             self.assertLess(took, STOPS_WITHIN, pod.name)
         until("the controller works again", lambda: self.classes() == {"s3-bucket", "sqs-queue"}, 90)
         self.assertTrue(self.registered())
+        # The rights were enough for all of this.
+        self.assertNotIn("forbidden", self.kubelet.said("chandlery-controller").lower())
 
     def uninstall(self):
         # As svcat would order it. No broker is asked: what matters is that it outlives the release.

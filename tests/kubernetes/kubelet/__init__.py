@@ -11,5 +11,6 @@ program gets that address, so that many pods can have the same port. And names o
 
 from .image import Image
 from .node import Kubelet, Workloads
+from .services import Forwarder
 
-__all__ = ["Image", "Kubelet", "Workloads"]
+__all__ = ["Forwarder", "Image", "Kubelet", "Workloads"]

@@ -72,25 +72,49 @@ class Services:
             if not targets:
                 incoming.close()
                 continue
-            threading.Thread(target=self.relay, args=(incoming, targets[turn % len(targets)]), daemon=True).start()
-
-    def relay(self, incoming, target):
-        try:
-            outgoing = socket.create_connection(target, timeout=10)
-        except OSError:
-            incoming.close()
-            return
-        outgoing.settimeout(None)
-        back = threading.Thread(target=pump, args=(outgoing, incoming), daemon=True)
-        back.start()
-        pump(incoming, outgoing)
-        back.join()
-        for one in (incoming, outgoing):
-            one.close()
+            threading.Thread(target=relay, args=(incoming, targets[turn % len(targets)]), daemon=True).start()
 
     def close(self):
         for listener, *_ in self.listeners.values():
             listener.close()
+
+
+class Forwarder:
+    """A port of 127.0.0.1 that leads elsewhere for as long as the block runs."""
+
+    def __init__(self, port, target):
+        self.port, self.target = port, target
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def accept(self):
+        try:
+            while True:
+                incoming, _ = self.listener.accept()
+                threading.Thread(target=relay, args=(incoming, self.target), daemon=True).start()
+        except OSError:
+            return
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+def relay(incoming, target):
+    try:
+        outgoing = socket.create_connection(target, timeout=10)
+    except OSError:
+        incoming.close()
+        return
+    outgoing.settimeout(None)
+    back = threading.Thread(target=pump, args=(outgoing, incoming), daemon=True)
+    back.start()
+    pump(incoming, outgoing)
+    back.join()
+    for one in (incoming, outgoing):
+        one.close()
 
 
 def pump(source, target):
