@@ -62,7 +62,8 @@ def merged(*several):
 
 def run(tool, *words, given=None, good=True, environment=None, timeout=180):
     """What it prints; `good` says whether it is to succeed, and then what it printed as an error is given."""
-    ran = subprocess.run([tool, *map(str, words)], input=given, env=environment, text=True, capture_output=True, timeout=timeout)
+    ran = subprocess.run([tool, *map(str, words)], input=given, env=environment, text=True, capture_output=True,
+                         timeout=timeout)
     if (ran.returncode == 0) != good:
         raise AssertionError(f"{' '.join(map(str, words))}: exit status {ran.returncode}:\n{ran.stdout}{ran.stderr}")
     return ran.stdout if good else ran.stderr + ran.stdout
@@ -76,7 +77,8 @@ def helm_program():
 def offline():
     """An environment in which helm finds neither a cluster nor anything of a person's."""
     home = str(world().directory)
-    return without_kubernetes(os.environ) | {"HOME": home, "HELM_CACHE_HOME": f"{home}/helm", "HELM_CONFIG_HOME": f"{home}/helm",
+    return without_kubernetes(os.environ) | {"HOME": home, "HELM_CACHE_HOME": f"{home}/helm",
+                                             "HELM_CONFIG_HOME": f"{home}/helm",
                                              "HELM_DATA_HOME": f"{home}/helm"}
 
 
@@ -110,7 +112,8 @@ def refused(*several):
 def template(*several, name="r", namespace="n", flags=("--api-versions", RECORDS_USERS)):
     """What helm renders, hooks included."""
     with Values(*several) as values:
-        text = run(helm_program(), "template", name, CHART, "--namespace", namespace, "--values", values, *flags, environment=offline())
+        text = run(helm_program(), "template", name, CHART, "--namespace", namespace, "--values", values, *flags,
+                   environment=offline())
     return Rendered(one for one in yaml.safe_load_all(text) if one)
 
 

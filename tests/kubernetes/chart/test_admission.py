@@ -10,11 +10,13 @@ API = "servicecatalog.k8s.io/v1beta1"
 
 
 def thing(kind, name, spec, namespace=None):
-    return {"apiVersion": API, "kind": kind, "metadata": {"name": name} | ({"namespace": namespace} if namespace else {}), "spec": spec}
+    return {"apiVersion": API, "kind": kind, "metadata": {"name": name} | ({"namespace": namespace} if namespace else {}),
+            "spec": spec}
 
 
 def secret(name, namespace, **metadata):
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace} | metadata, "stringData": {"k": "{}"}}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace} | metadata,
+            "stringData": {"k": "{}"}}
 
 
 def source(name):
@@ -36,11 +38,13 @@ class TestAdmission(unittest.TestCase):
         edit = ["create", "rolebinding", "edit", "--clusterrole=admin", "--namespace"]
         cls.kubectl(*edit, cls.here, "--user=alice")
         cls.kubectl("create", "role", "orders", "--namespace", cls.here, "--verb=*",
-                    "--resource=serviceinstances.servicecatalog.k8s.io,servicebindings.servicecatalog.k8s.io,servicebrokers.servicecatalog.k8s.io")
+                    *(f"--resource={kind}.servicecatalog.k8s.io" for kind in ("serviceinstances", "servicebindings", "servicebrokers")))
         cls.kubectl("create", "rolebinding", "orders", "--namespace", cls.here, "--role=orders", "--user=bob")
-        cls.kubectl("create", "clusterrole", f"brokers-{cls.here}", "--verb=*", "--resource=clusterservicebrokers.servicecatalog.k8s.io")
+        cls.kubectl("create", "clusterrole", f"brokers-{cls.here}", "--verb=*",
+                    "--resource=clusterservicebrokers.servicecatalog.k8s.io")
         cls.addClassCleanup(cls.kubectl, "delete", "clusterrole", f"brokers-{cls.here}")
-        cls.kubectl("create", "clusterrolebinding", f"brokers-{cls.here}", f"--clusterrole=brokers-{cls.here}", "--user=alice", "--user=bob")
+        cls.kubectl("create", "clusterrolebinding", f"brokers-{cls.here}", f"--clusterrole=brokers-{cls.here}",
+                    "--user=alice", "--user=bob")
         cls.addClassCleanup(cls.kubectl, "delete", "clusterrolebinding", f"brokers-{cls.here}")
         cls.client.apply(*(secret(name, cls.here) for name in ("one", "two", "three")), secret("theirs", cls.elsewhere))
         until("the rules are in force", cls.in_force)
@@ -48,9 +52,11 @@ class TestAdmission(unittest.TestCase):
     @classmethod
     def in_force(cls):
         try:
-            cls.client.apply(thing("ServiceInstance", "probe", {"clusterServiceClassExternalName": "c", "parametersFrom": [source("one")]}, cls.here),
+            cls.client.apply(thing("ServiceInstance", "probe",
+                                   {"clusterServiceClassExternalName": "c", "parametersFrom": [source("one")]}, cls.here),
                              user="bob", good=False)
-            cls.client.apply(thing("ServiceInstance", "known", {"clusterServiceClassExternalName": "c"}, cls.here), user="alice")
+            cls.client.apply(thing("ServiceInstance", "known", {"clusterServiceClassExternalName": "c"}, cls.here),
+                             user="alice")
             return cls.client.get("serviceinstance", "known", "--namespace", cls.here)["spec"].get("userInfo")
         except AssertionError:
             cls.kubectl("delete", "serviceinstance", "--all", "--namespace", cls.here)
@@ -70,7 +76,8 @@ class TestAdmission(unittest.TestCase):
         self.client.apply(self.instance("by-role"), user="alice")
         self.kubectl("get", "serviceplans", "--namespace", self.here, "--context=alice")
         self.kubectl("get", "clusterserviceclasses", "--context=bob")
-        self.assertIn("Forbidden", self.kubectl("get", "serviceinstances", "--namespace", self.elsewhere, "--context=alice", good=False))
+        self.assertIn("Forbidden", self.kubectl("get", "serviceinstances", "--namespace", self.elsewhere,
+                                                "--context=alice", good=False))
 
     def test_parameters_come_from_secrets_that_the_user_may_read(self):
         three = [source(name) for name in ("one", "two", "three", "one")]
@@ -87,7 +94,8 @@ class TestAdmission(unittest.TestCase):
         self.kubectl("label", "serviceinstance", "from-secrets", "a=b", "--namespace", self.here, "--context=bob")
         self.kubectl("patch", "serviceinstance", "from-secrets", "--namespace", self.here, "--context=bob", "--type=merge",
                      "--patch", '{"metadata": {"finalizers": null}}')
-        said = self.kubectl("patch", "serviceinstance", "from-secrets", "--namespace", self.here, "--context=bob", "--type=merge",
+        said = self.kubectl("patch", "serviceinstance", "from-secrets", "--namespace", self.here, "--context=bob",
+                            "--type=merge",
                             "--patch", '{"spec": {"updateRequests": 1}}', good=False)
         self.assertIn("may not read", said)
 
@@ -97,16 +105,19 @@ class TestAdmission(unittest.TestCase):
         self.assertIn(f"you may not read the Secret {self.elsewhere}/theirs", said)
         # One that may be read does not cover for one that may not.
         fine = {"addKeysFrom": {"secretRef": {"namespace": self.here, "name": "one"}}}
-        said = self.client.apply(self.binding("keys", secretTransforms=[fine, {"removeKey": {"key": "x"}}, step]), user="alice", good=False)
+        said = self.client.apply(self.binding("keys", secretTransforms=[fine, {"removeKey": {"key": "x"}}, step]),
+                                 user="alice", good=False)
         self.assertIn(f"{self.elsewhere}/theirs", said)
         self.client.apply(self.binding("keys", secretTransforms=[fine]), user="alice")
 
     def test_a_brokers_login_is_one_that_the_user_may_read(self):
         def broker(url, name="login", auth="basic", **more):
-            return thing("ServiceBroker", "broker", {"url": url, "authInfo": {auth: {"secretRef": {"name": name}}}} | more, self.here)
+            return thing("ServiceBroker", "broker",
+                         {"url": url, "authInfo": {auth: {"secretRef": {"name": name}}}} | more, self.here)
 
         for auth in ("basic", "bearer"):
-            self.assertIn("may not read", self.client.apply(broker("https://b.example", "one", auth), user="bob", good=False))
+            self.assertIn("may not read",
+                          self.client.apply(broker("https://b.example", "one", auth), user="bob", good=False))
         self.client.apply(broker("https://b.example", "one"), user="alice")
         # Somebody who may change the broker but not read its login must not have it sent elsewhere.
         moved = self.kubectl("patch", "servicebroker", "broker", "--namespace", self.here, "--context=bob", "--type=merge",
@@ -122,20 +133,24 @@ class TestAdmission(unittest.TestCase):
         # An expression may look at two; the rule has one for each.
         names = [f"many-{number}" for number in range(16)]
         self.client.apply(self.instance("many", parametersFrom=[source(name) for name in names]), user="alice")
-        said = self.client.apply(self.instance("more", parametersFrom=[source(name) for name in [*names, "one-more"]]), user="alice", good=False)
+        said = self.client.apply(self.instance("more", parametersFrom=[source(name) for name in [*names, "one-more"]]),
+                                 user="alice", good=False)
         self.assertIn("more than 16 Secrets", said)
         # The last one is looked at, too.
         step = {"addKeysFrom": {"secretRef": {"namespace": self.elsewhere, "name": "theirs"}}}
-        said = self.client.apply(self.binding("last", parametersFrom=[source(name) for name in names[:15]], secretTransforms=[step]), user="alice", good=False)
+        said = self.client.apply(self.binding("last", parametersFrom=[source(name) for name in names[:15]],
+                                              secretTransforms=[step]), user="alice", good=False)
         self.assertIn(f"{self.elsewhere}/theirs", said)
 
     def test_the_cluster_says_who_orders(self):
-        self.client.apply(self.instance("ordered", parameters={"deep": [1, {"x": None}]}, userInfo={"username": "system:admin"}), user="alice")
+        self.client.apply(self.instance("ordered", parameters={"deep": [1, {"x": None}]},
+                                        userInfo={"username": "system:admin"}), user="alice")
         user = self.spec("serviceinstance", "ordered")["userInfo"]
         self.assertEqual((user["username"], user["groups"]), ("alice", ["system:authenticated"]))
 
         def patched(patch, who):
-            self.kubectl("patch", "serviceinstance", "ordered", "--namespace", self.here, "--type=merge", "--patch", json.dumps(patch), "--context", who)
+            self.kubectl("patch", "serviceinstance", "ordered", "--namespace", self.here, "--type=merge", "--patch",
+                         json.dumps(patch), "--context", who)
             return self.spec("serviceinstance", "ordered").get("userInfo", {}).get("username")
 
         # What is no order does not change who ordered; nobody sets it, and what a client leaves out stays.
@@ -145,7 +160,8 @@ class TestAdmission(unittest.TestCase):
         self.assertEqual(patched({"spec": {"updateRequests": 1}}, "bob"), "bob")
         # A binding is ordered once.
         self.client.apply(self.binding("bound"), user="alice")
-        self.kubectl("patch", "servicebinding", "bound", "--namespace", self.here, "--type=merge", "--patch", '{"spec": {"externalID": "x"}}', "--context=bob")
+        self.kubectl("patch", "servicebinding", "bound", "--namespace", self.here, "--type=merge", "--patch",
+                     '{"spec": {"externalID": "x"}}', "--context=bob")
         self.assertEqual(self.spec("servicebinding", "bound")["userInfo"]["username"], "alice")
 
     def test_the_controller_orders_nothing(self):
@@ -159,11 +175,13 @@ class TestAdmission(unittest.TestCase):
     def test_the_controller_writes_secrets_of_bindings_and_no_others(self):
         self.client.apply(self.binding("owner"), user="alice")
         uid = self.client.get("servicebinding", "owner", "--namespace", self.here)["metadata"]["uid"]
-        owner = {"apiVersion": API, "kind": "ServiceBinding", "name": "owner", "uid": uid, "controller": True, "blockOwnerDeletion": True}
+        owner = {"apiVersion": API, "kind": "ServiceBinding", "name": "owner", "uid": uid, "controller": True,
+                 "blockOwnerDeletion": True}
         controller = ["--as", f"system:serviceaccount:{self.home}:rules-chandlery-controller"]
 
         def apply(one, good=True):
-            return self.kubectl("apply", "--server-side", "--field-manager=chandlery-controller", "--filename", "-", *controller, given=json.dumps(one), good=good)
+            return self.kubectl("apply", "--server-side", "--field-manager=chandlery-controller", "--filename", "-",
+                                *controller, given=json.dumps(one), good=good)
 
         apply(secret("credentials", self.here, ownerReferences=[owner]))
         self.kubectl("delete", "secret", "credentials", "--namespace", self.here, *controller)

@@ -1,4 +1,4 @@
-"""The chart from its installation to its end, on a real API server with real controllers of workloads and the real program."""
+"""The chart from its installation to its end: a real API server, real controllers of workloads, the real program."""
 
 import base64
 import concurrent.futures
@@ -45,12 +45,14 @@ class TestInstall(unittest.TestCase):
         cls.client.kubectl("create", "namespace", NAMESPACE)
         cls.client.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
         for name, data in {"database": {"DATABASE_URL": database.url}, "aws": aws.admin_key(ACCOUNT)}.items():
-            cls.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "stringData": data})
+            cls.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE},
+                              "stringData": data})
         cls.values = {
             # A key that changed could not open what it sealed: the broker would not start again.
             "database": {"existingSecret": {"name": "database"}}, "masterKey": {"generate": True},
             "aws": {"region": REGION, "credentialsSecret": "aws"},
-            "policy": {"content": {"targets": [{"name": "main", "account": ACCOUNT, "region": REGION}], "default_target": "main"}},
+            "policy": {"content": {"targets": [{"name": "main", "account": ACCOUNT, "region": REGION}],
+                                   "default_target": "main"}},
             "broker": {"extraEnv": [{"name": "AWS_ENDPOINT_URL", "value": endpoint}]},
             "controller": {"settings": {"CHANDLERY_LEASE_DURATION": "3s", "CHANDLERY_CATALOG_CHECK": "1s"}},
         }
@@ -63,7 +65,8 @@ class TestInstall(unittest.TestCase):
 
     def pods(self, component):
         """Those that run, as the kubelet has them."""
-        return [pod for pod in list(self.kubelet.pods.values()) if pod.pod["metadata"].get("labels", {}).get("app.kubernetes.io/component") == component]
+        label = "app.kubernetes.io/component"
+        return [pod for pod in list(self.kubelet.pods.values()) if pod.pod["metadata"].get("labels", {}).get(label) == component]
 
     def helm(self, verb, *values, flags=("--wait", "--timeout", "180s")):
         return self.client.helm(verb, "chandlery", NAMESPACE, self.values, *values, flags=flags, timeout=240)
@@ -74,13 +77,15 @@ class TestInstall(unittest.TestCase):
 
     def registered(self):
         found = self.client.get("clusterservicebroker", "chandlery")
-        return next((one["status"] for one in found.get("status", {}).get("conditions", []) if one["type"] == "Ready"), None) == "True"
+        return next((one["status"] for one in found.get("status", {}).get("conditions", []) if one["type"] == "Ready"),
+                    None) == "True"
 
     def classes(self):
         return {one["spec"]["externalName"] for one in self.client.get("clusterserviceclasses")["items"]}
 
     def test_from_installation_to_end(self):
-        for step in (self.install, self.look_at_pods, self.look_at_rights, self.upgrade, self.uninstall, self.install_again):
+        for step in (self.install, self.look_at_pods, self.look_at_rights, self.upgrade, self.uninstall,
+                     self.install_again):
             step()
 
     def test_a_database_that_comes_with_the_release(self):
@@ -92,16 +97,20 @@ class TestInstall(unittest.TestCase):
         self.client.kubectl("create", "namespace", home)
         self.addCleanup(self.client.kubectl, "delete", "namespace", home, "--wait=false")
         for name, data in {"late": {"DATABASE_URL": late}, "aws": aws.admin_key(ACCOUNT)}.items():
-            self.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": home}, "stringData": data})
-        values = merged(self.values, {"database": {"existingSecret": {"name": "late"}}, "migrations": {"mode": "init"}, "broker": {"replicas": 1},
-                                      "controller": {"enabled": False}, "registration": {"name": "trial"}, "tls": {"mode": "none"}})
+            self.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": home},
+                               "stringData": data})
+        values = merged(self.values, {"database": {"existingSecret": {"name": "late"}}, "migrations": {"mode": "init"},
+                                      "broker": {"replicas": 1},
+                                      "controller": {"enabled": False}, "registration": {"name": "trial"},
+                                      "tls": {"mode": "none"}})
         self.addCleanup(self.client.kubectl, "delete", "clusterservicebroker", "trial", "--ignore-not-found")
 
         def failed():
             return any(pod.restarts.get("migrate", 0) > 1 for pod in self.kubelet.pods.values() if pod.namespace == home)
 
         with concurrent.futures.ThreadPoolExecutor() as beside:
-            installed = beside.submit(self.client.helm, "install", "trial", home, values, flags=("--wait", "--timeout", "180s"), timeout=240)
+            installed = beside.submit(self.client.helm, "install", "trial", home, values,
+                                      flags=("--wait", "--timeout", "180s"), timeout=240)
             until("migrations have failed", failed)
             self.assertFalse(installed.done())
             with Forwarder(port, (url.hostname, url.port)):
@@ -120,7 +129,8 @@ class TestInstall(unittest.TestCase):
         self.client.helm("install", "narrow", home, values, flags=("--wait", "--timeout", "180s"), timeout=240)
         self.addCleanup(self.client.helm, "uninstall", "narrow", home, flags=("--wait",))
         for namespace in (served, "default"):
-            self.client.apply({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBroker", "metadata": {"name": "silent", "namespace": namespace},
+            self.client.apply({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBroker",
+                               "metadata": {"name": "silent", "namespace": namespace},
                                "spec": {"url": "https://silent.example.invalid"}})
 
         def told(namespace):
@@ -163,7 +173,8 @@ class TestInstall(unittest.TestCase):
             status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
             self.assertEqual(status["Uid"].split(), ["65532"] * 4)
             self.assertEqual((int(status["CapEff"], 16), status["NoNewPrivs"]), (0, "1"))
-            self.assertEqual((process / "cmdline").read_text().split("\0")[:2], ["/chandlery", {"broker": "serve"}.get(component, component)])
+            self.assertEqual((process / "cmdline").read_text().split("\0")[:2],
+                             ["/chandlery", {"broker": "serve"}.get(component, component)])
             environment = (process / "environ").read_text()
             for name in names:
                 self.assertIn(name, environment)
@@ -179,8 +190,9 @@ class TestInstall(unittest.TestCase):
         marked = str(pod.directory)
         for entry in Path("/proc").iterdir():
             try:
-                if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(marked) and "chandlery" in (entry / "cmdline").read_text().split("\0")[0]:
-                    return entry
+                if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(marked):
+                    if (entry / "cmdline").read_text().startswith("/chandlery"):
+                        return entry
             except OSError:
                 continue
         raise AssertionError(f"{pod.name} has no process")
@@ -197,8 +209,10 @@ class TestInstall(unittest.TestCase):
                                       ("update", "servicebindings.servicecatalog.k8s.io", "--subresource=finalizers"),
                                       ("get", "secrets"), ("watch", "clusterserviceplans.servicecatalog.k8s.io")):
             self.assertTrue(may(verb, resource, "--namespace=default", *more), f"{verb} {resource}")
-        for verb, resource in (("create", "serviceinstances.servicecatalog.k8s.io"), ("delete", "serviceinstances.servicecatalog.k8s.io"),
-                               ("create", "pods"), ("list", "configmaps"), ("deletecollection", "secrets"), ("update", "customresourcedefinitions"),
+        for verb, resource in (("create", "serviceinstances.servicecatalog.k8s.io"),
+                               ("delete", "serviceinstances.servicecatalog.k8s.io"),
+                               ("create", "pods"), ("list", "configmaps"), ("deletecollection", "secrets"),
+                               ("update", "customresourcedefinitions"),
                                ("create", "clusterservicebrokers.servicecatalog.k8s.io"), ("get", "leases")):
             self.assertFalse(may(verb, resource, "--namespace=default"), f"{verb} {resource}")
         self.assertNotIn("forbidden", self.kubelet.said("chandlery-controller").lower())
@@ -217,7 +231,8 @@ class TestInstall(unittest.TestCase):
         until("the catalog is narrowed", lambda: self.classes() == {"s3-bucket"})
         # A change of the pods replaces them one after the other, and each ends in time.
         former = self.pods("broker") + self.pods("controller")
-        self.helm("upgrade", {"broker": {"settings": {"CHANDLERY_WORKERS": 8}}, "controller": {"settings": {"CHANDLERY_CONCURRENCY": 4}}})
+        self.helm("upgrade", {"broker": {"settings": {"CHANDLERY_WORKERS": 8}},
+                              "controller": {"settings": {"CHANDLERY_CONCURRENCY": 4}}})
         until("the former pods end", lambda: not any(pod.is_alive() for pod in former))
         for pod in former:
             [(_, took, killed)] = pod.stops
@@ -230,15 +245,18 @@ class TestInstall(unittest.TestCase):
 
     def uninstall(self):
         # As svcat would order it. No broker is asked: what matters is that it outlives the release.
-        self.client.apply({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": {"name": "kept", "namespace": "default"},
-                           "spec": {"clusterServiceClassExternalName": "s3-bucket", "clusterServicePlanExternalName": "standard"}})
+        self.client.apply({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance",
+                           "metadata": {"name": "kept", "namespace": "default"},
+                           "spec": {"clusterServiceClassExternalName": "s3-bucket",
+                                    "clusterServicePlanExternalName": "standard"}})
         self.password = self.secret("chandlery-broker-login")["password"]
         self.helm("uninstall", flags=("--wait",))
         until("the pods end", lambda: not self.pods("broker") and not self.pods("controller"))
         self.assertTrue(self.client.get("serviceinstance", "kept"))
         self.assertTrue(self.client.get("clusterservicebroker", "chandlery"))
         self.assertEqual(self.secret("chandlery-broker-login")["password"], self.password)
-        left = self.client.kubectl("get", "clusterroles,clusterrolebindings,validatingadmissionpolicies,mutatingadmissionpolicies", "--output=name")
+        kinds = "clusterroles", "clusterrolebindings", "validatingadmissionpolicies", "mutatingadmissionpolicies"
+        left = self.client.kubectl("get", ",".join(kinds), "--output=name")
         self.assertNotIn("chandlery", left)
 
     def install_again(self):

@@ -112,7 +112,8 @@ class TestBroker(unittest.TestCase):
         trial = template(TRIAL)
         secret = trial.one("Secret", "-trial-database")["stringData"]
         service = trial.one("Service", "-trial-database")
-        self.assertEqual(secret["DATABASE_URL"], f"postgres://chandlery:{secret['POSTGRES_PASSWORD']}@r-chandlery-trial-database.n.svc:5432/chandlery")
+        host = "r-chandlery-trial-database.n.svc:5432"
+        self.assertEqual(secret["DATABASE_URL"], f"postgres://chandlery:{secret['POSTGRES_PASSWORD']}@{host}/chandlery")
         self.assertEqual(service["spec"]["ports"][0]["port"], 5432)
         lasting = template(TRIAL, {"database": {"trial": {"persistence": {"enabled": False}}}})
         self.assertNotIn("volumeClaimTemplates", lasting.one("StatefulSet")["spec"])
@@ -124,7 +125,8 @@ class TestBroker(unittest.TestCase):
                 spec = rendered.pod(kind, name)
                 volume = next(one for one in spec["volumes"] if one["name"] == "database-authority")
                 self.assertEqual(volume[source]["items"], [{"key": "root.pem", "path": "ca.crt"}])
-                self.assertIn("/etc/chandlery/database", [one["mountPath"] for one in spec["containers"][0]["volumeMounts"]])
+                self.assertIn("/etc/chandlery/database",
+                              [one["mountPath"] for one in spec["containers"][0]["volumeMounts"]])
 
     def test_migrations_come_before_everything_or_with_the_pods_of_a_trial(self):
         hook = template(LEAST)
@@ -136,7 +138,8 @@ class TestBroker(unittest.TestCase):
         made = {one["metadata"]["name"] for one in hook if "helm.sh/hook" not in one["metadata"].get("annotations", {})}
         spec = job["spec"]["template"]["spec"]
         self.assertNotIn(spec.get("serviceAccountName", "default"), made)
-        self.assertFalse([name for name in re.findall(r'"(?:name|secretName)": "([^"]+)"', json.dumps(spec["containers"][0]["env"]))
+        self.assertFalse([name for name in re.findall(r'"(?:name|secretName)": "([^"]+)"',
+                                                      json.dumps(spec["containers"][0]["env"]))
                           if name in made])
         trial = template(TRIAL)
         self.assertEqual(trial.all("Job", "-migrate"), [])
@@ -150,7 +153,8 @@ class TestBroker(unittest.TestCase):
             rendered = template(LEAST, *values)
             spec = rendered.pod("Deployment", "-broker")
             mounts = {one["name"]: one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
-            self.assertEqual(environment(spec["containers"][0])["CHANDLERY_CATALOG"], mounts.get("catalog", "/etc/chandlery/catalog"))
+            self.assertEqual(environment(spec["containers"][0])["CHANDLERY_CATALOG"],
+                             mounts.get("catalog", "/etc/chandlery/catalog"))
             return rendered, next((one["configMap"]["name"] for one in spec["volumes"] if one["name"] == "catalog"), None)
 
         self.assertIsNone(mounted()[1])
@@ -170,24 +174,29 @@ class TestBroker(unittest.TestCase):
         rendered = template(LEAST, {"aws": {"roleArn": "arn:aws:iam::123456789012:role/x", "region": "eu-west-1"},
                                     "broker": {"serviceAccount": {"annotations": {"a": "b"}}}})
         account = rendered.one("ServiceAccount", "-broker")
-        self.assertEqual(account["metadata"]["annotations"], {"a": "b", "eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/x"})
+        self.assertEqual(account["metadata"]["annotations"],
+                         {"a": "b", "eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/x"})
         self.assertEqual(rendered.pod("Deployment", "-broker")["serviceAccountName"], account["metadata"]["name"])
         self.assertEqual(environment(rendered.container("Deployment", "-broker"))["AWS_REGION"], "eu-west-1")
         keys = environment(template(LEAST, {"aws": {"credentialsSecret": "aws"}}).container("Deployment", "-broker"))
         self.assertEqual(keys["AWS_SECRET_ACCESS_KEY"], {"secretKeyRef": {"name": "aws", "key": "AWS_SECRET_ACCESS_KEY"}})
         self.assertTrue(keys["AWS_SESSION_TOKEN"]["secretKeyRef"]["optional"])
         own = template(LEAST, {"broker": {"serviceAccount": {"create": False, "name": "mine"}}})
-        self.assertEqual((own.pod("Deployment", "-broker")["serviceAccountName"], own.all("ServiceAccount", "-broker")), ("mine", []))
+        self.assertEqual((own.pod("Deployment", "-broker")["serviceAccountName"], own.all("ServiceAccount", "-broker")),
+                         ("mine", []))
 
     def test_autoscaling_and_a_fixed_number_exclude_each_other(self):
-        scaled, fixed = template(LEAST, {"broker": {"autoscaling": {"enabled": True}}}), template(LEAST, {"broker": {"replicas": 5}})
+        scaled = template(LEAST, {"broker": {"autoscaling": {"enabled": True}}})
+        fixed = template(LEAST, {"broker": {"replicas": 5}})
         self.assertNotIn("replicas", scaled.one("Deployment", "-broker")["spec"])
         self.assertEqual(scaled.one("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"], "r-chandlery-broker")
-        self.assertEqual((fixed.one("Deployment", "-broker")["spec"]["replicas"], fixed.all("HorizontalPodAutoscaler")), (5, []))
+        self.assertEqual((fixed.one("Deployment", "-broker")["spec"]["replicas"], fixed.all("HorizontalPodAutoscaler")),
+                         (5, []))
 
     def test_selectors_find_their_own_pods_only(self):
         rendered = template(TRIAL)
-        pods = {one["metadata"]["name"]: one["spec"]["template"]["metadata"]["labels"] for one in rendered if "template" in one.get("spec", {})}
+        pods = {one["metadata"]["name"]: one["spec"]["template"]["metadata"]["labels"]
+                for one in rendered if "template" in one.get("spec", {})}
 
         def found(selector):
             return {name for name, labels in pods.items() if selector.items() <= labels.items()}
@@ -206,7 +215,8 @@ class TestBroker(unittest.TestCase):
 class TestRegistration(unittest.TestCase):
     def test_the_policy_knows_the_digest_of_the_password_that_the_registration_names(self):
         rendered = template(LEAST, {"registration": {"offerings": ["s3-*"], "limits": {"instances": 5}},
-                                    "policy": {"content": {"platforms": [{"name": "cf", "credentials": [{"token_sha256": "b" * 64}]}]}}})
+                                    "policy": {"content": {"platforms": [
+                                        {"name": "cf", "credentials": [{"token_sha256": "b" * 64}]}]}}})
         broker = rendered.one("ClusterServiceBroker", "chandlery")
         reference = broker["spec"]["authInfo"]["basic"]["secretRef"]
         login = rendered.one("Secret", reference["name"])
@@ -252,7 +262,8 @@ class TestRegistration(unittest.TestCase):
         self.assertNotIn("CHANDLERY_TLS_CERT", environment(plain.container("Deployment", "-broker")))
         given = template(LEAST, {"tls": {"mode": "existingSecret", "existingSecret": "mine"},
                                  "registration": {"caBundle": "-----BEGIN CERTIFICATE-----\nx"}})
-        self.assertEqual(base64.b64decode(given.one("ClusterServiceBroker")["spec"]["caBundle"]), b"-----BEGIN CERTIFICATE-----\nx")
+        self.assertEqual(base64.b64decode(given.one("ClusterServiceBroker")["spec"]["caBundle"]),
+                         b"-----BEGIN CERTIFICATE-----\nx")
         managed = template(EVERYTHING)
         certificate = managed.one("Certificate")["spec"]
         self.assertEqual((certificate["secretName"], certificate["ipAddresses"]), ("r-chandlery-broker-tls", ["10.1.2.3"]))
@@ -276,19 +287,23 @@ class TestController(unittest.TestCase):
         self.assertNotIn("secrets", [resource for rule in cluster["rules"] for resource in rule["resources"]])
         # The registration's login is elsewhere.
         [own] = [role for role in rendered.all("Role", "-controller")]
-        self.assertIn({"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["r-chandlery-broker-login"], "verbs": ["get"]}, own["rules"])
-        self.assertEqual(environment(rendered.container("Deployment", "-controller"))["CHANDLERY_WATCH_NAMESPACES"], "team-a,team-b")
+        self.assertIn({"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["r-chandlery-broker-login"],
+                       "verbs": ["get"]}, own["rules"])
+        self.assertEqual(environment(rendered.container("Deployment", "-controller"))["CHANDLERY_WATCH_NAMESPACES"],
+                         "team-a,team-b")
         alone = template(SETS["controller alone"], {"controller": {"watchNamespaces": ["a"], "namespacedOnly": True}})
         [cluster] = alone.all("ClusterRole", ".controller")
         self.assertEqual([rule["resources"] for rule in cluster["rules"]], [["namespaces"]])
 
     def test_switches_of_admission(self):
         def policies(*values, **options):
-            return {name.rpartition(".")[2] for name in template(LEAST, *values, **options).names() if "AdmissionPolicy/" in name}
+            return {name.rpartition(".")[2] for name in template(LEAST, *values,
+                                                                 **options).names() if "AdmissionPolicy/" in name}
 
         self.assertEqual(policies(), {"identity", "orders", "secrets", "own-secrets"})
         self.assertEqual(policies(flags=()), {"orders", "secrets", "own-secrets"})
-        self.assertEqual(policies({"admission": {"identity": "policy"}}, flags=()), {"identity", "orders", "secrets", "own-secrets"})
+        self.assertEqual(policies({"admission": {"identity": "policy"}}, flags=()),
+                         {"identity", "orders", "secrets", "own-secrets"})
         self.assertEqual(policies({"admission": {"identity": "off", "secrets": False, "ownSecrets": False}}), {"orders"})
 
     def test_what_it_is_called_in_the_policies_is_what_it_runs_as(self):
@@ -331,7 +346,8 @@ class TestMonitoring(unittest.TestCase):
         rendered = template(EVERYTHING)
         monitor = rendered.one("ServiceMonitor")
         wanted = monitor["spec"]["selector"]["matchLabels"].items()
-        services = {one["metadata"]["name"] for one in rendered.all("Service") if wanted <= one["metadata"]["labels"].items()}
+        found = [one["metadata"] for one in rendered.all("Service")]
+        services = {one["name"] for one in found if wanted <= one["labels"].items()}
         self.assertEqual(services, {"r-chandlery-broker-metrics", "r-chandlery-controller-metrics"})
         self.assertEqual(monitor["metadata"]["labels"]["release"], "prometheus")
 

@@ -12,20 +12,24 @@ TRIAL = {"database": {"trial": {"enabled": True}}, "masterKey": {"generate": Tru
 KMS = "arn:aws:kms:eu-central-1:123456789012:key/0b6c7a1e-0000-4000-8000-000000000000"
 EVERYTHING = merged(LEAST, {
     "commonLabels": {"team": "platform"},
-    "image": {"repository": "registry.example/chandlery", "digest": "sha256:" + "a" * 64, "pullSecrets": [{"name": "pull"}]},
+    "image": {"repository": "registry.example/chandlery", "digest": "sha256:" + "a" * 64,
+              "pullSecrets": [{"name": "pull"}]},
     "broker": {
-        "autoscaling": {"enabled": True}, "settings": {"CHANDLERY_WORKERS": 64}, "service": {"type": "NodePort", "port": 8443},
+        "autoscaling": {"enabled": True}, "settings": {"CHANDLERY_WORKERS": 64},
+               "service": {"type": "NodePort", "port": 8443},
         "serviceAccount": {"annotations": {"a": "b"}}, "priorityClassName": "high", "podAnnotations": {"a": "b"},
         "podLabels": {"a": "b"}, "nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}],
         "affinity": {"podAntiAffinity": {}}, "topologySpreadConstraints": [],
         "extraEnv": [{"name": "AWS_ENDPOINT_URL", "value": "http://127.0.0.1:1"}],
-        "extraVolumes": [{"name": "extra", "emptyDir": {}}], "extraVolumeMounts": [{"name": "extra", "mountPath": "/extra"}]},
+        "extraVolumes": [{"name": "extra", "emptyDir": {}}],
+               "extraVolumeMounts": [{"name": "extra", "mountPath": "/extra"}]},
     "aws": {"region": "eu-central-1", "roleArn": "arn:aws:iam::123456789012:role/chandlery", "credentialsSecret": "aws"},
     "database": {"certificateAuthority": {"secret": "authority"}},
     "policy": {"content": {"rules": [{"match": {}, "limits": {"instances": 10}}], "tags": {"cost-center": "platform"},
                            "platforms": [{"name": "cf", "credentials": [{"token_sha256": "b" * 64}]}]}},
     "catalog": {"offerings": {"a.yaml": "id: a\n", "b.yaml": {"id": "b"}}},
-    "tls": {"mode": "certManager", "certManager": {"issuerRef": {"name": "ca"}}, "extraNames": ["broker.example", "10.1.2.3"]},
+    "tls": {"mode": "certManager", "certManager": {"issuerRef": {"name": "ca"}},
+            "extraNames": ["broker.example", "10.1.2.3"]},
     "registration": {"offerings": ["s3-*"], "limits": {"instances": 5}, "relistDuration": "15m0s",
                      "catalogRestrictions": {"servicePlan": ["spec.free=true"]}},
     "controller": {"watchNamespaces": ["team-a", "team-b"], "settings": {"CHANDLERY_CONCURRENCY": 32}, "clusterId": "c",
@@ -72,7 +76,8 @@ class TestSchema(unittest.TestCase):
             ({"tls": {"mode": "off"}}, "/tls/mode"),
             ({"masterKey": {"kmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:alias/x"}}, "/masterKey/kmsKeyArn"),
             # Without quotes YAML has a number, which loses its leading zero.
-            ({"policy": {"content": {"targets": [{"name": "m", "account": 12345678901, "region": "eu-west-1"}]}}}, "account"),
+            ({"policy": {"content": {"targets": [{"name": "m", "account": 12345678901, "region": "eu-west-1"}]}}},
+             "account"),
             ({"policy": {"content": {"default-target": "main"}}}, "default-target"),
             ({"registration": {"passwordSha256": "hunter2"}}, "passwordSha256"),
             ({"catalog": {"offerings": {"../a.yaml": ""}}}, "../a.yaml"),
@@ -107,13 +112,15 @@ class TestSchema(unittest.TestCase):
         outside = {"CHANDLERY_KUBECONFIG", "CHANDLERY_IDENTITY"}
         for component, source, chart in [
             ("broker", "src/config.rs", broker),
-            ("controller", "src/config/controller.rs", outside | set(environment(controller.container("Deployment", "-controller")))),
+            ("controller", "src/config/controller.rs",
+             outside | set(environment(controller.container("Deployment", "-controller")))),
         ]:
             settings = set(re.findall(r'env = "(CHANDLERY_[A-Z_]+)"', (ROOT / source).read_text()))
             values = set(schema[component]["properties"]["settings"]["properties"])
             self.assertEqual(values & chart, set(), "set twice")
             self.assertEqual(settings - values - chart, set(), "cannot be set")
-            self.assertEqual({s for s in values if not s.startswith("CHANDLERY_LOG")} - settings, set(), "unknown to the program")
+            self.assertEqual({s for s in values if not s.startswith("CHANDLERY_LOG")} - settings, set(),
+                             "unknown to the program")
 
 
 class TestProblems(unittest.TestCase):
@@ -135,7 +142,8 @@ class TestProblems(unittest.TestCase):
             ({"policy": {"content": {"platforms": [{"name": "kubernetes", "credentials": []}]}}}, "another name"),
             ({"broker": {"enabled": False}, "controller": {"enabled": False}}, "nothing would be installed"),
             ({"controller": {"namespacedOnly": True}}, "of the whole cluster"),
-            ({"database": {"certificateAuthority": {"secret": "a", "configMap": "b"}}}, "from a Secret or from a ConfigMap"),
+            ({"database": {"certificateAuthority": {"secret": "a", "configMap": "b"}}},
+             "from a Secret or from a ConfigMap"),
         ]:
             with self.subTest(sentence):
                 self.assertIn(sentence, refused(LEAST, values))

@@ -16,7 +16,8 @@ class Api:
     def call(self, method, path, body=None, kind="application/json", missing=False):
         """What it answers; None for a 404 if it may be `missing`."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"} | ({"Content-Type": kind} if data else {})
+        headers = {"Authorization": f"Bearer {self.token}",
+                   "Accept": "application/json"} | ({"Content-Type": kind} if data else {})
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with self.opener.open(request, timeout=30) as reply:

@@ -27,7 +27,8 @@ class Workloads:
         flags = {"kubeconfig": "kubeconfig", "controllers": CONTROLLERS, "leader-elect": "false", "secure-port": 0,
                  "kube-api-qps": 500, "kube-api-burst": 1000}
         with (directory / "workloads.log").open("wb") as log:
-            self.process = subprocess.Popen([self.cluster.programs["kube-controller-manager"], *(f"--{k}={v}" for k, v in flags.items())],
+            self.process = subprocess.Popen([self.cluster.programs["kube-controller-manager"],
+                                             *(f"--{k}={v}" for k, v in flags.items())],
                                             cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 
@@ -56,8 +57,8 @@ class Kubelet(threading.Thread):
     @staticmethod
     def works():
         """Why containers cannot be made here; None if they can."""
-        check = [sys.executable, "-c", "import sys; sys.path[:0] = sys.argv[1:]; import container; container.isolate(65532, 65532); "
-                 "container.mount(None, '/', container.MS_REC | container.MS_PRIVATE)", __file__.rpartition("/")[0]]
+        check = [sys.executable, "-c", "import sys; sys.path[:0] = sys.argv[1:]; import container; "
+                 "container.isolate(65532, 65532); container.mount(None, '/', container.MS_REC | container.MS_PRIVATE)", __file__.rpartition("/")[0]]
         ran = subprocess.run(check, capture_output=True, text=True)
         return ran.stderr.strip().rpartition("\n")[2] if ran.returncode else None
 
@@ -112,9 +113,11 @@ class Kubelet(threading.Thread):
 
     def bind(self, pod):
         meta = pod["metadata"]
-        body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": meta["name"]}, "target": {"apiVersion": "v1", "kind": "Node", "name": "here"}}
+        body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": meta["name"]},
+                "target": {"apiVersion": "v1", "kind": "Node", "name": "here"}}
         self.api.call("POST", f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/binding", body)
 
     def said(self, part=""):
         """What containers wrote, for a test that fails."""
-        return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')[-4000:]}" for file in sorted(self.logs.iterdir()) if part in file.name)
+        files = [file for file in sorted(self.logs.iterdir()) if part in file.name]
+        return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')[-4000:]}" for file in files)

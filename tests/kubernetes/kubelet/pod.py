@@ -60,7 +60,8 @@ class Pod(threading.Thread):
 
     def live(self):
         spec = self.pod["spec"]
-        self.volumes = {one["name"]: Volume(self.api, self.pod, one, self.directory / "volumes" / one["name"]) for one in spec.get("volumes", [])}
+        self.volumes = {one["name"]: Volume(self.api, self.pod, one,
+                                            self.directory / "volumes" / one["name"]) for one in spec.get("volumes", [])}
         self.refresh(wait=True)
         for container in spec.get("initContainers", []):
             self.finish(container)
@@ -191,13 +192,16 @@ class Pod(threading.Thread):
         specification = self.directory / f"{name}.json"
         specification.touch(0o600)
         specification.write_text(json.dumps({
-            "root": str(root), "mounts": self.mounts(container, image, root), "read_only": security.get("readOnlyRootFilesystem", False),
+            "root": str(root), "mounts": self.mounts(container, image, root),
+                                             "read_only": security.get("readOnlyRootFilesystem", False),
             "user": security.get("runAsUser", image.user), "group": group,
             "groups": [security["fsGroup"]] if "fsGroup" in security else [],
             "arguments": [*command, *map(mine, given)], "environment": environment}))
         with (self.node.logs / f"{self.pod['metadata']['name']}.{name}.log").open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-I", str(BECOME), str(specification)], stdin=subprocess.DEVNULL, stdout=log,
-                                       stderr=log, cwd=self.directory, env={"PATH": os.environ["PATH"]}, start_new_session=True)
+            process = subprocess.Popen([sys.executable, "-I", str(BECOME), str(specification)], stdin=subprocess.DEVNULL,
+                                       stdout=log,
+                                       stderr=log, cwd=self.directory, env={"PATH": os.environ["PATH"]},
+                                       start_new_session=True)
         self.states[name] = {"running": {"startedAt": now()}}
         return process
 
@@ -266,9 +270,11 @@ class Pod(threading.Thread):
         begun = phase in ("Running", "Succeeded", "Failed")
         conditions = [condition("PodScheduled", True), condition("Initialized", begun),
                       condition("ContainersReady", self.ready), condition("Ready", self.ready)]
-        status = {"phase": phase, "conditions": conditions, "podIP": self.address, "podIPs": [{"ip": self.address}], "startTime": self.begun,
+        status = {"phase": phase, "conditions": conditions, "podIP": self.address, "podIPs": [{"ip": self.address}],
+                  "startTime": self.begun,
                   "reason": None, "message": None} | why
-        for key, containers in (("initContainerStatuses", spec.get("initContainers", [])), ("containerStatuses", spec["containers"])):
+        for key, containers in (("initContainerStatuses", spec.get("initContainers", [])),
+                                ("containerStatuses", spec["containers"])):
             status[key] = [self.container_status(one) for one in containers]
         if status == self.reported:
             return
@@ -286,7 +292,8 @@ class Pod(threading.Thread):
     def container_status(self, container):
         name = container["name"]
         state = self.states.get(name, {"waiting": {"reason": "ContainerCreating"}})
-        return {"name": name, "image": container["image"], "imageID": container["image"], "ready": self.ready and "running" in state,
+        return {"name": name, "image": container["image"], "imageID": container["image"],
+                "ready": self.ready and "running" in state,
                 "started": "running" in state, "restartCount": self.restarts.get(name, 0), "state": state}
 
 
@@ -297,7 +304,8 @@ class Ended(Exception):
 def terminated(process):
     code = process.returncode
     reason = "Completed" if code == 0 else "Error"
-    return {"terminated": {"exitCode": 128 - code if code < 0 else code, "reason": reason, "finishedAt": now(), "startedAt": now()}}
+    return {"terminated": {"exitCode": 128 - code if code < 0 else code, "reason": reason, "finishedAt": now(),
+                           "startedAt": now()}}
 
 
 def now():

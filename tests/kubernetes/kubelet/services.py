@@ -40,12 +40,14 @@ class Services:
         """The addresses of its pods that are ready, with `port`'s number there."""
         wanted, result = service["spec"]["selector"].items(), []
         for pod, address in self.pods:
-            if pod["metadata"]["namespace"] == service["metadata"]["namespace"] and wanted <= pod["metadata"].get("labels", {}).items():
+            same = pod["metadata"]["namespace"] == service["metadata"]["namespace"]
+            if same and wanted <= pod["metadata"].get("labels", {}).items():
                 if port is None:
                     result.append(address)
                     continue
                 target = port.get("targetPort", port["port"])
-                named = {one.get("name"): one["containerPort"] for container in pod["spec"]["containers"] for one in container.get("ports", [])}
+                ports = [one for container in pod["spec"]["containers"] for one in container.get("ports", [])]
+                named = {one.get("name"): one["containerPort"] for one in ports}
                 result.append((address, target if isinstance(target, int) else named[target]))
         return result
 

@@ -46,8 +46,10 @@ class Volume:
         if kind == "serviceAccountToken":
             return {of["path"]: (self.account_token(of), 0o600)}
         if kind == "downwardAPI":
-            return {item["path"]: (field(self.pod, item["fieldRef"]["fieldPath"]).encode(), item.get("mode")) for item in of["items"]}
-        data = content(self.api, self.pod["metadata"]["namespace"], kind, of.get("secretName") or of["name"], of.get("optional"))
+            return {item["path"]: (field(self.pod, item["fieldRef"]["fieldPath"]).encode(),
+                                   item.get("mode")) for item in of["items"]}
+        data = content(self.api, self.pod["metadata"]["namespace"], kind, of.get("secretName") or of["name"],
+                       of.get("optional"))
         if "items" not in of:
             return {key: (value, None) for key, value in data.items()}
         lacking = [item["key"] for item in of["items"] if item["key"] not in data]
@@ -59,8 +61,10 @@ class Volume:
         """Bound to the pod, as the node's own request for it is."""
         if self.token is None:
             meta, spec = self.pod["metadata"], self.pod["spec"]
-            request = {"spec": {"expirationSeconds": of.get("expirationSeconds", 3600), "audiences": [of["audience"]] if "audience" in of else None,
-                                "boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": meta["name"], "uid": meta["uid"]}}}
+            request = {"spec": {"expirationSeconds": of.get("expirationSeconds", 3600),
+                                "audiences": [of["audience"]] if "audience" in of else None,
+                                "boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": meta["name"],
+                                                   "uid": meta["uid"]}}}
             path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{spec['serviceAccountName']}/token"
             self.token = self.api.call("POST", path, request)["status"]["token"].encode()
         return self.token
@@ -131,7 +135,8 @@ def variables(api, pod, container, base):
             result[one["name"]] = field(pod, source["fieldRef"]["fieldPath"])
         else:
             [(kind, of)] = source.items()
-            data = content(api, namespace, {"secretKeyRef": "secret", "configMapKeyRef": "configMap"}[kind], of["name"], of.get("optional"))
+            data = content(api, namespace, {"secretKeyRef": "secret", "configMapKeyRef": "configMap"}[kind], of["name"],
+                           of.get("optional"))
             if of["key"] in data:
                 result[one["name"]] = data[of["key"]].decode()
             elif not of.get("optional"):
