@@ -1,6 +1,5 @@
 """The node: takes every pod of the cluster, and tells the API server what became of it."""
 
-import itertools
 import subprocess
 import sys
 import threading
@@ -10,7 +9,7 @@ import urllib.parse
 
 from .api import Api
 from .pod import Pod
-from .services import Services
+from .services import Addresses, Services
 
 # What makes pods of Deployments, StatefulSets and Jobs. The test cluster itself has none of them.
 CONTROLLERS = "deployment-controller,replicaset-controller,statefulset-controller,job-controller"
@@ -49,9 +48,9 @@ class Kubelet(threading.Thread):
             directory.mkdir(exist_ok=True)
         self.hosts, self.resolve = self.directory / "hosts", self.directory / "nsswitch.conf"
         self.resolve.write_text("hosts: files dns\n")
-        self.services = Services(self.hosts)
+        self.addresses = Addresses()
+        self.services = Services(self.hosts, self.addresses.service)
         self.pods, self.ended = {}, []
-        self.numbers = itertools.count(1)
         self.closing = False
 
     @staticmethod
@@ -74,6 +73,7 @@ class Kubelet(threading.Thread):
         for pod in list(self.pods.values()):
             pod.join(10)
         self.services.close()
+        self.addresses.close()
 
     def kubernetes(self):
         """What every container is told of the API server."""
@@ -98,7 +98,7 @@ class Kubelet(threading.Thread):
             elif "deletionTimestamp" not in meta:
                 if not pod["spec"].get("nodeName"):
                     self.bind(pod)
-                self.pods[uid] = Pod(self, pod, f"127.20.0.{next(self.numbers)}")
+                self.pods[uid] = Pod(self, pod, self.addresses.pod())
                 self.pods[uid].start()
             elif pod["spec"].get("nodeName"):
                 # It was to go before we had seen it.

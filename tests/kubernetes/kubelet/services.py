@@ -1,17 +1,43 @@
 """Services: an address and a name for each, and connections handed on to pods that are ready."""
 
 import itertools
+import random
 import socket
 import threading
 
 
-class Services:
-    """`hosts` is the file with their names, which containers see as /etc/hosts."""
+class Addresses:
+    """A range of 127.0.0.0/8 that no other kubelet of this machine has, for as long as this one holds it."""
 
-    def __init__(self, hosts):
-        self.hosts = hosts
+    # Above the privileged ports, below those that the system hands out.
+    CLAIM = 20127
+
+    def __init__(self):
+        for self.range in random.sample(range(20, 255), 100):
+            try:
+                self.claim = socket.create_server((f"127.{self.range}.255.254", self.CLAIM))
+                break
+            except OSError:
+                continue
+        else:
+            raise OSError("no range of 127.0.0.0/8 is free")
+        pods, services = itertools.count(1), itertools.count(1)
+        self.pod = lambda: self.at(0, next(pods))
+        self.service = lambda: self.at(128, next(services))
+
+    def at(self, half, number):
+        return f"127.{self.range}.{half + number // 250}.{number % 250 + 1}"
+
+    def close(self):
+        self.claim.close()
+
+
+class Services:
+    """`hosts` is the file with their names, which containers see as /etc/hosts. `address` gives the next one's address."""
+
+    def __init__(self, hosts, address):
+        self.hosts, self.address = hosts, address
         self.addresses, self.listeners, self.pods = {}, {}, []
-        self.numbers = itertools.count(1)
         hosts.write_text("127.0.0.1 localhost\n")
 
     def refresh(self, services, ready):
@@ -24,7 +50,7 @@ class Services:
                 continue
             place = meta["namespace"], meta["name"]
             if place not in self.addresses:
-                self.addresses[place] = f"127.21.0.{next(self.numbers)}"
+                self.addresses[place] = self.address()
             names = [f"{meta['name']}.{meta['namespace']}{ending}" for ending in ("", ".svc", ".svc.cluster.local")]
             for address in self.found(service) if spec.get("clusterIP") == "None" else [self.addresses[place]]:
                 lines.append(f"{address} {' '.join(names)}")
