@@ -8,6 +8,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
 # What takes time to make and may be kept between runs: the database template, the stand-in's venv, tools.
 CACHE = TARGET / "world"
 CATALOG = ROOT / "catalog"
+CHART = ROOT / "charts" / "chandlery"
 MIGRATIONS = ROOT / "migrations"
 STANDIN = ROOT / "tests" / "aws"
 TOOLS = ROOT / "tests" / "kubernetes" / "tools"

@@ -1,4 +1,4 @@
-"""helm on the chart, offline or on a cluster of the tests; what it renders, as objects.
+"""The chart rendered offline, as objects; the world and the cluster that the probes share.
 
 Run all probes of the chart: python3 tests/world python -m unittest discover -s tests/kubernetes/chart
 """
@@ -7,22 +7,18 @@ import atexit
 import functools
 import json
 import os
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import yaml
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-CHART = ROOT / "charts" / "chandlery"
-sys.path[:0] = [str(ROOT / "tests" / "world"), str(HERE.parent)]
+sys.path[:0] = [str(HERE.parents[1] / "world"), str(HERE.parent)]
 
 import cluster as clusters  # noqa: E402
 import programs  # noqa: E402
-from settings import without_kubernetes  # noqa: E402
+from clients import merged, run  # noqa: E402
+from settings import CHART, without_kubernetes  # noqa: E402
 from world import World  # noqa: E402
 
 # The least that can be installed.
@@ -50,25 +46,6 @@ def cluster():
     return clusters.start(world())
 
 
-def merged(*several):
-    """Values on values: a mapping is merged, everything else is replaced, as helm does it."""
-    result = {}
-    for values in several:
-        for key, value in values.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = merged(result[key], value) if both else value
-    return result
-
-
-def run(tool, *words, given=None, good=True, environment=None, timeout=180):
-    """What it prints; `good` says whether it is to succeed, and then what it printed as an error is given."""
-    ran = subprocess.run([tool, *map(str, words)], input=given, env=environment, text=True, capture_output=True,
-                         timeout=timeout)
-    if (ran.returncode == 0) != good:
-        raise AssertionError(f"{' '.join(map(str, words))}: exit status {ran.returncode}:\n{ran.stdout}{ran.stderr}")
-    return ran.stdout if good else ran.stderr + ran.stdout
-
-
 @functools.cache
 def helm_program():
     return programs.find(world())["helm"]
@@ -82,39 +59,23 @@ def offline():
                                              "HELM_DATA_HOME": f"{home}/helm"}
 
 
-class Values:
-    """Values in a file for as long as the block runs."""
-
-    def __init__(self, *several):
-        self.values = merged(*several)
-
-    def __enter__(self):
-        self.file = tempfile.NamedTemporaryFile("w", suffix=".json")
-        json.dump(self.values, self.file)
-        self.file.flush()
-        return self.file.name
-
-    def __exit__(self, *_):
-        self.file.close()
-
-
 def lint(*several, good=True):
-    with Values(*several) as values:
-        return run(helm_program(), "lint", "--strict", CHART, "--values", values, good=good, environment=offline())
+    return helm("lint", "--strict", CHART, several=several, good=good)
 
 
 def refused(*several):
     """Why helm does not render these."""
-    with Values(*several) as values:
-        return run(helm_program(), "template", "r", CHART, "--values", values, good=False, environment=offline())
+    return helm("template", "r", CHART, several=several, good=False)
 
 
 def template(*several, name="r", namespace="n", flags=("--api-versions", RECORDS_USERS)):
     """What helm renders, hooks included."""
-    with Values(*several) as values:
-        text = run(helm_program(), "template", name, CHART, "--namespace", namespace, "--values", values, *flags,
-                   environment=offline())
+    text = helm("template", name, CHART, "--namespace", namespace, *flags, several=several)
     return Rendered(one for one in yaml.safe_load_all(text) if one)
+
+
+def helm(*words, several, good=True):
+    return run(helm_program(), *words, "--values", "-", given=json.dumps(merged(*several)), good=good, environment=offline())
 
 
 class Rendered(list):
@@ -150,41 +111,3 @@ class Rendered(list):
 def environment(container):
     """{name: value, or where it is from}"""
     return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}
-
-
-class Client:
-    """kubectl, helm and svcat on a cluster."""
-
-    def __init__(self, of):
-        self.cluster = of
-        self.environment = of.environment(os.environ) | {"KUBECONFIG": str(of.kubeconfig), "HOME": str(of.directory)}
-
-    def run(self, tool, *words, **options):
-        return run(str(self.cluster.bin / tool), *words, environment=self.environment, **options)
-
-    def kubectl(self, *words, **options):
-        return self.run("kubectl", *words, **options)
-
-    def get(self, *words):
-        return json.loads(self.kubectl("get", *words, "--output", "json"))
-
-    def apply(self, *objects, user="admin", good=True):
-        listed = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        return self.kubectl("apply", "--context", user, "--filename", "-", given=json.dumps(listed), good=good)
-
-    def helm(self, verb, name, namespace, *several, good=True, flags=(), timeout=300):
-        with Values(*several) as values:
-            place = () if verb == "uninstall" else (CHART, "--values", values)
-            return self.run("helm", verb, name, *place, "--namespace", namespace, *flags, good=good, timeout=timeout)
-
-
-def until(what, holds, seconds=60, pause=0.1):
-    """Waits until it holds, and gives what it gave."""
-    end = time.monotonic() + seconds
-    while True:
-        found = holds()
-        if found:
-            return found
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(pause)

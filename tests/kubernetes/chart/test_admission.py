@@ -4,7 +4,10 @@ import json
 import secrets
 import unittest
 
-from support import LEAST, Client, cluster, merged, until
+# First: it says where the others are.
+from support import LEAST, cluster
+
+from clients import Client, merged, until
 
 API = "servicecatalog.k8s.io/v1beta1"
 

@@ -1,6 +1,5 @@
 """The chart from its installation to its end: a real API server, real controllers of workloads, the real program."""
 
-import base64
 import concurrent.futures
 import json
 import os
@@ -11,16 +10,16 @@ import urllib.request
 from pathlib import Path
 
 # First: it says where the others are.
-from support import ROOT, Client, cluster, merged, until, world
+from support import cluster, world
 
 import aws
 import broker as programs
 import postgres
-from kubelet import Forwarder, Image, Kubelet, Workloads
+from clients import Client, merged, until
+from kubelet import Forwarder
+from release import NAMESPACE, Release, unable
+from settings import DEFAULT_ACCOUNT, DEFAULT_REGION
 
-ACCOUNT, REGION = "123456789012", "eu-central-1"
-IMAGE = "chandlery:0.1.0"
-NAMESPACE = "chandlery-system"
 BINDINGS = "servicebindings.servicecatalog.k8s.io"
 # What a stop may take: the pod's own limit is more.
 STOPS_WITHIN = 20
@@ -29,33 +28,19 @@ STOPS_WITHIN = 20
 class TestInstall(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        unable = Kubelet.works()
-        if unable:
-            raise unittest.SkipTest(f"no containers can be made here, neither as root nor in a user namespace: {unable}")
+        if unable():
+            raise unittest.SkipTest(unable())
         standin = aws.begin(world())
         program = programs.build(world())
         cls.client = Client(cluster())
-        cls.database = database = postgres.start(world(), durable=False)
-        endpoint = aws.ready(standin).endpoint
-        for context in (Workloads(cluster()), Kubelet(cluster(), {IMAGE: Image(ROOT / "Dockerfile", program)})):
-            context.__enter__()
-            cls.addClassCleanup(context.__exit__, None, None, None)
-            cls.kubelet = context
-        # Pods that are not fit for the restricted standard are refused by the API server.
-        cls.client.kubectl("create", "namespace", NAMESPACE)
-        cls.client.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-        for name, data in {"database": {"DATABASE_URL": database.url}, "aws": aws.admin_key(ACCOUNT)}.items():
-            cls.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE},
-                              "stringData": data})
-        cls.values = {
-            # A key that changed could not open what it sealed: the broker would not start again.
-            "database": {"existingSecret": {"name": "database"}}, "masterKey": {"generate": True},
-            "aws": {"region": REGION, "credentialsSecret": "aws"},
-            "policy": {"content": {"targets": [{"name": "main", "account": ACCOUNT, "region": REGION}],
-                                   "default_target": "main"}},
-            "broker": {"extraEnv": [{"name": "AWS_ENDPOINT_URL", "value": endpoint}]},
-            "controller": {"settings": {"CHANDLERY_LEASE_DURATION": "3s", "CHANDLERY_CATALOG_CHECK": "1s"}},
-        }
+        cls.database = postgres.start(world(), durable=False)
+        cls.release = Release(world(), cluster(), program, cls.database.url, aws.ready(standin).endpoint, DEFAULT_ACCOUNT,
+                              DEFAULT_REGION)
+        cls.enterClassContext(cls.release)
+        cls.kubelet, cls.secret = cls.release.kubelet, cls.release.secret
+        # A key that changed could not open what it sealed: the broker would not start again.
+        cls.values = merged(cls.release.values, {
+            "controller": {"settings": {"CHANDLERY_LEASE_DURATION": "3s", "CHANDLERY_CATALOG_CHECK": "1s"}}})
 
     def setUp(self):
         self.addCleanup(lambda: self._outcome.success or print(self.kubelet.said()[-20000:]))
@@ -68,17 +53,8 @@ class TestInstall(unittest.TestCase):
         label = "app.kubernetes.io/component"
         return [pod for pod in list(self.kubelet.pods.values()) if pod.pod["metadata"].get("labels", {}).get(label) == component]
 
-    def helm(self, verb, *values, flags=("--wait", "--timeout", "180s")):
-        return self.client.helm(verb, "chandlery", NAMESPACE, self.values, *values, flags=flags, timeout=240)
-
-    def secret(self, name):
-        found = json.loads(self.kubectl("get", "secret", name, "--output", "json"))
-        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
-
-    def registered(self):
-        found = self.client.get("clusterservicebroker", "chandlery")
-        return next((one["status"] for one in found.get("status", {}).get("conditions", []) if one["type"] == "Ready"),
-                    None) == "True"
+    def helm(self, verb, *values, **options):
+        return self.release.helm(verb, self.values, *values, **options)
 
     def classes(self):
         return {one["spec"]["externalName"] for one in self.client.get("clusterserviceclasses")["items"]}
@@ -94,11 +70,8 @@ class TestInstall(unittest.TestCase):
         self.database.psql("--quiet", "--command", "CREATE DATABASE trial", check=True)
         url = urllib.parse.urlsplit(self.database.url)
         late = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{port}", path="/trial").geturl()
-        self.client.kubectl("create", "namespace", home)
+        self.release.prepare(home, late={"DATABASE_URL": late}, aws=aws.admin_key(DEFAULT_ACCOUNT))
         self.addCleanup(self.client.kubectl, "delete", "namespace", home, "--wait=false")
-        for name, data in {"late": {"DATABASE_URL": late}, "aws": aws.admin_key(ACCOUNT)}.items():
-            self.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": home},
-                               "stringData": data})
         values = merged(self.values, {"database": {"existingSecret": {"name": "late"}}, "migrations": {"mode": "init"},
                                       "broker": {"replicas": 1},
                                       "controller": {"enabled": False}, "registration": {"name": "trial"},
@@ -156,7 +129,7 @@ class TestInstall(unittest.TestCase):
         self.assertIn("svcat marketplace", said)
         for component in ("broker", "controller"):
             self.assertEqual([pod.ready for pod in self.pods(component)], [True, True])
-        until("the broker is registered", self.registered)
+        self.release.until_registered()
         offered = {"s3-bucket", "sqs-queue"}
         self.assertEqual(until("its catalog is here", lambda: self.classes() >= offered and self.classes()), offered)
         self.assertIn("s3-bucket", self.client.run("svcat", "marketplace"))
@@ -239,7 +212,7 @@ class TestInstall(unittest.TestCase):
             self.assertFalse(killed, f"{pod.name} had to be killed")
             self.assertLess(took, STOPS_WITHIN, pod.name)
         until("the controller works again", lambda: self.classes() == {"s3-bucket", "sqs-queue"}, 90)
-        self.assertTrue(self.registered())
+        self.assertTrue(self.release.registered())
         # The rights were enough for all of this.
         self.assertNotIn("forbidden", self.kubelet.said("chandlery-controller").lower())
 
@@ -262,7 +235,7 @@ class TestInstall(unittest.TestCase):
     def install_again(self):
         self.helm("install")
         self.assertEqual(self.secret("chandlery-broker-login")["password"], self.password)
-        until("the broker is registered", self.registered)
+        self.release.until_registered()
         self.client.kubectl("delete", "serviceinstance", "kept", "--wait=false")
         self.helm("uninstall", flags=("--wait",))
 

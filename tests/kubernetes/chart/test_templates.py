@@ -8,7 +8,11 @@ import unittest
 
 import yaml
 
-from support import CHART, LEAST, ROOT, environment, merged, template
+# First: it says where the others are.
+from support import LEAST, environment, template
+
+from clients import merged
+from settings import CHART, ROOT
 from test_values import EVERYTHING, KMS, SETS, TRIAL
 
 

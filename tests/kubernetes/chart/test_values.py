@@ -6,7 +6,11 @@ import unittest
 
 import yaml
 
-from support import CHART, LEAST, ROOT, environment, lint, merged, refused, template
+# First: it says where the others are.
+from support import LEAST, environment, lint, refused, template
+
+from clients import merged
+from settings import CHART, ROOT
 
 TRIAL = {"database": {"trial": {"enabled": True}}, "masterKey": {"generate": True}, "policy": LEAST["policy"]}
 KMS = "arn:aws:kms:eu-central-1:123456789012:key/0b6c7a1e-0000-4000-8000-000000000000"
