@@ -9,6 +9,7 @@ mod conditional;
 mod extract;
 mod front;
 mod gate;
+mod plain;
 mod probes;
 mod router;
 mod server;
@@ -17,6 +18,7 @@ mod tls;
 mod v2;
 
 pub use front::Observer;
+pub use plain::{Ready, health};
 pub use router::{App, Metrics, probes, router};
 pub use server::{Server, Stop};
 pub use settings::Settings;
