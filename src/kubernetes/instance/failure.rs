@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::parameters::Given;
-use super::refs::Trouble;
 use crate::kubernetes::{clients, turn};
 use crate::osb_client;
 
@@ -59,11 +58,6 @@ impl Failure {
             usable: refusal.is_none_or(osb_client::Refusal::instance_usable),
             repeatable: refusal.is_none_or(osb_client::Refusal::update_repeatable),
         }
-    }
-
-    /// There is nobody to call.
-    pub fn trouble(trouble: &Trouble) -> Self {
-        Self { message: trouble.message.clone(), usable: true, repeatable: true, ..Self::default() }
     }
 
     /// What a broker says may quote what it was sent.

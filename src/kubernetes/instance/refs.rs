@@ -8,10 +8,7 @@ use kube::core::object::HasStatus;
 
 use crate::kubernetes::api::{CatalogStatus, Chosen, Named, Object, ServiceInstance};
 use crate::kubernetes::context::CatalogSeen;
-use crate::kubernetes::scope::{BrokerObject, ClassObject, PlanObject, Scope};
-
-/// The annotation of a plan that says for how many seconds an operation may be polled.
-pub const POLLING: &str = "chandlery.dev/maximum-polling-duration";
+use crate::kubernetes::scope::{ClassObject, PlanObject, Scope};
 
 /// What an instance is of: all that is needed of class and plan, whatever their scope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,14 +75,17 @@ pub fn find<S: Scope>(seen: &CatalogSeen<S>, instance: &ServiceInstance) -> Resu
         let message = format!("The broker {:?} of the class {} does not exist.", class.broker(), chosen.class.text());
         return Err(Trouble::new("ReferencesNonexistentBroker", message));
     };
-    Ok(put_together::<S>(&class, &plan, &broker))
+    // Whether a plan can be left, the plan says that is left.
+    let has = plans.iter().find(|plan| had == Some(plan.common().external_id.as_str())).unwrap_or(&plan);
+    let updatable = has.common().plan_updatable.unwrap_or(class.common().plan_updatable);
+    Ok(Found { plan_updatable: updatable, ..put_together::<S>(&class, &plan, &broker) })
 }
 
 fn put_together<S: Scope>(class: &S::Class, plan: &S::Plan, broker: &S::Broker) -> Found {
     let (of_class, of_plan) = (class.common(), plan.common());
     let mut defaults = of_class.default_provision_parameters.clone().unwrap_or_default();
     defaults.extend(of_plan.default_provision_parameters.clone().unwrap_or_default());
-    let polling = plan.annotations().get(POLLING).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    let polling = of_plan.maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
     Found {
         cluster: S::CLUSTER,
         class: class.name_any(),
@@ -97,7 +97,7 @@ fn put_together<S: Scope>(class: &S::Class, plan: &S::Plan, broker: &S::Broker) 
         plan_id: of_plan.external_id.clone(),
         defaults,
         update_schema: of_plan.instance_update_parameter_schema.clone(),
-        polling,
+        polling: polling.map(Duration::from_secs),
         broker: class.broker().to_owned(),
         closed: closed::<S>(class, plan, broker),
     }

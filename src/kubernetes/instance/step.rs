@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 
 use crate::kubernetes::api::{
     ConditionType, Conditions, DeprovisionStatus, InstanceOperation, InstanceStatus, ProvisionStatus, Retry,

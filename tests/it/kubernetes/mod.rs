@@ -8,4 +8,6 @@ mod brokers;
 mod catalogs;
 mod definitions;
 mod election;
+mod instances;
+mod shop;
 mod world;
