@@ -188,3 +188,129 @@ pub fn stopped(text: &str) -> String {
     let text = text.trim_end();
     if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kubernetes::api::InstanceProperties;
+
+    const RULES: Rules = Rules {
+        backoff: Backoff { first: Duration::from_secs(1), most: Duration::from_secs(1200) },
+        patience: Duration::from_secs(7 * 24 * 3600),
+    };
+
+    fn asked(operation: InstanceOperation) -> InstanceStatus {
+        let properties = InstanceProperties { parameter_checksum: "new".into(), ..Default::default() };
+        InstanceStatus {
+            current_operation: Some(operation),
+            deprovision_status: DeprovisionStatus::Required,
+            in_progress_properties: Some(properties),
+            operation_start_time: Some(now()),
+            ..Default::default()
+        }
+    }
+
+    fn failure(status: u16) -> Failure {
+        let orphan = status >= 500 || status == 0;
+        let status = Some(status).filter(|status| *status > 0);
+        Failure { message: "no".into(), status, orphan, usable: true, repeatable: true, ..Failure::default() }
+    }
+
+    /// `Ready`, `Failed`, `OrphanMitigation`: their reasons.
+    fn reasons(status: &InstanceStatus) -> [&str; 3] {
+        [ConditionType::Ready, ConditionType::Failed, ConditionType::OrphanMitigation]
+            .map(|type_| status.condition(type_).map_or("", |condition| condition.reason.as_str()))
+    }
+
+    #[test]
+    fn the_table_of_a_failed_provision() {
+        let mitigates = "StartingInstanceOrphanMitigation";
+        for (code, adopts, expected, retried) in [
+            (400, false, ["ProvisionCallFailed", "ClusterServiceBrokerReturnedFailure", ""], false),
+            (409, false, ["ProvisionCallFailed", "", ""], true),
+            (422, false, ["ProvisionCallFailed", "", ""], true),
+            (429, false, ["ProvisionCallFailed", "", ""], true),
+            (500, false, [mitigates, "", "ProvisionCallFailed"], false),
+            (503, false, [mitigates, "", "ProvisionCallFailed"], false),
+            (0, false, [mitigates, "", "ErrorCallingProvision"], false),
+            (500, true, ["ProvisionCallFailed", "", ""], true),
+            (0, true, ["ErrorCallingProvision", "", ""], true),
+        ] {
+            let mut status = asked(InstanceOperation::Provision);
+            provision_failed(&mut status, &failure(code), adopts, RULES);
+            assert_eq!(reasons(&status), expected, "{code}");
+            assert_eq!(status.retry.is_some(), retried, "{code}");
+            assert_eq!(status.orphan_mitigation_in_progress, !expected[2].is_empty(), "{code}");
+            let ended = status.operation().is_none();
+            assert_eq!((ended, status.in_progress_properties.is_none()), (code == 400, code == 400), "{code}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_with_the_failures_and_the_broker_may_ask_for_more() {
+        let mut status = asked(InstanceOperation::Provision);
+        let mut pauses = Vec::new();
+        for _ in 0..4 {
+            provision_failed(&mut status, &failure(409), false, RULES);
+            pauses.push(status.retry.as_ref().unwrap().wait().unwrap().as_secs_f64().round());
+            // As the next attempt does.
+            status.retry = None;
+        }
+        assert_eq!(pauses, [1.0, 2.0, 4.0, 8.0]);
+        let patient = Failure { retry_after: Some(Duration::from_secs(90)), ..failure(429) };
+        provision_failed(&mut status, &patient, false, RULES);
+        assert!(status.retry.unwrap().wait().unwrap() > Duration::from_secs(88));
+    }
+
+    #[test]
+    fn what_fails_for_long_is_called_failed_and_tried_on() {
+        let mut status = asked(InstanceOperation::Provision);
+        status.operation_start_time = serde_json::from_value(json!("2020-01-01T00:00:00Z")).unwrap();
+        provision_failed(&mut status, &failure(409), false, RULES);
+        assert_eq!(reasons(&status)[1], "ErrorReconciliationRetryTimeout");
+        assert!(status.retry.is_some() && status.operation().is_some());
+    }
+
+    #[test]
+    fn the_table_of_a_failed_update() {
+        let no = |code, usable, repeatable| Failure { usable, repeatable, ..failure(code) };
+        for (failure, ready, over, unsettled) in [
+            (no(400, true, true), "UpdateInstanceCallFailed", true, false),
+            (no(422, true, true), "UpdateInstanceCallFailed", false, false),
+            (no(422, true, false), "UpdateInstanceCallFailed", true, false),
+            (no(422, false, true), "UpdateInstanceCallFailed", true, true),
+            (no(500, true, true), "UpdateInstanceCallFailed", false, true),
+            (no(0, true, true), "ErrorCallingUpdateInstance", false, true),
+        ] {
+            let mut status = asked(InstanceOperation::Update);
+            let had = InstanceProperties { parameter_checksum: "old".into(), ..Default::default() };
+            status.external_properties = Some(had.clone());
+            update_failed(&mut status, &failure, RULES);
+            assert_eq!(reasons(&status)[0], ready);
+            assert_eq!(
+                (status.operation().is_none(), status.holds(ConditionType::Failed)),
+                (over, over),
+                "{failure:?}"
+            );
+            assert_eq!(status.retry.is_some(), !over);
+            assert!(!status.orphan_mitigation_in_progress && status.external_properties == Some(had));
+            let ledger = status.ledger.unwrap();
+            assert_eq!((ledger.unsettled, ledger.unusable), (unsettled, !failure.usable), "{failure:?}");
+            assert_eq!(ledger.refused.as_deref(), over.then_some("new"));
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_dashboard_keeps_the_one_that_was_told() {
+        let mut status = asked(InstanceOperation::Provision);
+        accepted(&mut status, Some(String::new()), Some("d".into()), RULES, None);
+        assert_eq!((status.last_operation.as_deref(), reasons(&status)), (None, ["Provisioning", "", ""]));
+        assert!(status.async_op_in_progress && status.retry.is_some());
+        succeeded(&mut status, None);
+        assert_eq!((status.dashboard_url.as_deref(), status.last_condition_state.as_str()), (Some("d"), "Ready"));
+        assert_eq!(status.external_properties.as_ref().unwrap().parameter_checksum, "new");
+        assert!(!status.async_op_in_progress && status.operation().is_none() && status.retry.is_none());
+    }
+}

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 
+use super::failure::Failure;
 use super::parameters::{self, Given};
 use super::refs::{self, Found, Trouble};
 use super::request::{self, Place};
@@ -13,10 +14,9 @@ use super::turn::Turning;
 use super::unset::Taken;
 use super::work::{self, Change, Refused, Work};
 use super::{answer, begin, step};
-use super::failure::Failure;
 use crate::kubernetes::api::{
-    ConditionStatus, ConditionType, Conditions, InstanceOperation, InstanceStatus, LocalRef, Named,
-    ProvisionStatus, ServiceInstance,
+    ConditionStatus, ConditionType, Conditions, InstanceOperation, InstanceStatus, LocalRef, Named, ProvisionStatus,
+    ServiceInstance,
 };
 use crate::kubernetes::clients;
 use crate::kubernetes::scope::{Cluster, Namespaced};
@@ -62,7 +62,8 @@ impl<'a> Turning<'a> {
                 Ok(self.later())
             }
             Work::Mitigate => {
-                let message = "The controller ended before it heard of the last attempt, and the spec has changed since.";
+                let message =
+                    "The controller ended before it heard of the last attempt, and the spec has changed since.";
                 begin::mitigation(&mut status, "ProvisionCallFailed", message);
                 self.write(status).await?;
                 Ok(Action::requeue(std::time::Duration::from_millis(10)))
@@ -250,7 +251,10 @@ fn settled(object: &ServiceInstance, found: &Found, known: bool, id: impl FnOnce
     }
     // The default plan is named once; a user who takes it away again is let be.
     let choice = &mut spec.choice;
-    let sort = choice.read().filter(|chosen| fresh && chosen.plan.is_none()).map(|chosen| (chosen.cluster, kind(chosen.class)));
+    let sort = choice
+        .read()
+        .filter(|chosen| fresh && chosen.plan.is_none())
+        .map(|chosen| (chosen.cluster, kind(chosen.class)));
     match sort {
         Some((true, Sort::ExternalName)) => choice.cluster_service_plan_external_name = Some(found.plan_name.clone()),
         Some((true, Sort::ExternalId)) => choice.cluster_service_plan_external_id = Some(found.plan_id.clone()),

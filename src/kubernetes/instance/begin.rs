@@ -16,7 +16,10 @@ pub fn order(
     found: &Found,
     given: &Given,
 ) {
-    let again = status.operation() == Some(operation) && status.observed_generation == generation;
+    // After a mitigation nothing is going on, but the failures before it count.
+    let failures = status.ledger.as_ref().map_or(0, |ledger| ledger.failures);
+    let goes_on = status.operation().map_or(failures > 0, |former| former == operation);
+    let again = goes_on && status.observed_generation == generation;
     if !again {
         status.operation_start_time = Some(now());
         status.ledger_mut().failures = 0;

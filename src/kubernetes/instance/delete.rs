@@ -56,6 +56,13 @@ impl Turning<'_> {
     pub async fn mitigate(&mut self) -> Turn {
         let status = self.status();
         let at = self.whereabouts(&status);
+        if let Some((reason, message)) = self.obstacle(&at) {
+            let mut status = status;
+            let failure = Failure { message: message.clone(), ..Failure::default() };
+            ending::waits(&mut status, reason, &message, &failure, self.rules());
+            self.write(status).await?;
+            return Ok(self.later());
+        }
         self.call_delete(status, &at, None).await
     }
 
@@ -72,11 +79,9 @@ impl Turning<'_> {
         let at = self.whereabouts(&status);
         let left = left(&status);
         begin::deprovision(&mut status, self.generation(), left);
-        if at.service.is_empty() {
-            let message = "The class of the instance does not exist any more, so the broker cannot be asked. Bring it back, \
-                           or abandon the instance (svcat deprovision --abandon).";
-            let failure = Failure { message: message.to_owned(), ..Failure::default() };
-            ending::waits(&mut status, "ReferencesNonexistentServiceClass", message, &failure, self.rules());
+        if let Some((reason, message)) = self.obstacle(&at) {
+            let failure = Failure { message: message.clone(), ..Failure::default() };
+            ending::waits(&mut status, reason, &message, &failure, self.rules());
             self.write(status).await?;
             return Ok(self.later());
         }
@@ -86,17 +91,6 @@ impl Turning<'_> {
     }
 
     async fn call_delete(&mut self, mut status: InstanceStatus, at: &Whereabouts, user: Option<&UserInfo>) -> Turn {
-        if !self.has_broker(at) {
-            let message = format!(
-                "The broker {:?} does not exist, so it cannot be asked to delete the instance. Bring it back, or abandon the \
-                 instance (svcat deprovision --abandon).",
-                at.broker
-            );
-            let failure = Failure { message: message.clone(), ..Failure::default() };
-            ending::waits(&mut status, "ReferencesNonexistentBroker", &message, &failure, self.rules());
-            self.write(status).await?;
-            return Ok(self.later());
-        }
         let query = request::delete(&at.service, &at.plan);
         let (identity, request_id) = (user.map(UserInfo::identity), request_id());
         let headers = Headers { identity: identity.as_ref(), request_id: Some(&request_id) };
@@ -158,14 +152,23 @@ impl Turning<'_> {
         Ok((!left.is_empty()).then(|| left.join(", ")))
     }
 
-    fn has_broker(&self, at: &Whereabouts) -> bool {
+    /// Why nobody can be asked to delete it: a reason, and a sentence that says what helps.
+    fn obstacle(&self, at: &Whereabouts) -> Option<(&'static str, String)> {
+        let helps = "Bring it back, or abandon the instance (svcat deprovision --abandon).";
+        if at.service.is_empty() {
+            let message = "The class of the instance does not exist any more, so no broker can be asked to delete it.";
+            return Some(("ReferencesNonexistentServiceClass", format!("{message} {helps}")));
+        }
         let seen = &self.cx.seen;
         let namespace = self.object.metadata.namespace.as_deref();
-        if at.cluster {
+        let there = if at.cluster {
             seen.cluster.brokers.get(None, &at.broker).is_some()
         } else {
             seen.namespaced.brokers.get(namespace, &at.broker).is_some()
-        }
+        };
+        let message =
+            || format!("The broker {:?} does not exist, so it cannot be asked to delete the instance.", at.broker);
+        (!there).then(|| ("ReferencesNonexistentBroker", format!("{} {helps}", message())))
     }
 
     /// Where the instance is: as written down when it was ordered, else by its class.
@@ -173,7 +176,12 @@ impl Turning<'_> {
         let cluster = self.object.spec.choice.read().is_none_or(|chosen| chosen.cluster);
         let plan = left(status).plan_id().to_owned();
         if let Some(ledger) = status.ledger.as_ref().filter(|ledger| !ledger.service_id.is_empty()) {
-            return Whereabouts { cluster, broker: ledger.broker_name.clone(), service: ledger.service_id.clone(), plan };
+            return Whereabouts {
+                cluster,
+                broker: ledger.broker_name.clone(),
+                service: ledger.service_id.clone(),
+                plan,
+            };
         }
         let (seen, spec) = (&self.cx.seen, &self.object.spec);
         let namespace = self.object.metadata.namespace.as_deref();
@@ -194,5 +202,7 @@ impl Turning<'_> {
 /// What the broker has: what it was last known to have, else what it was asked for.
 fn left(status: &InstanceStatus) -> InstanceProperties {
     let had = status.external_properties.clone().filter(|_| status.provision_status == ProvisionStatus::Provisioned);
-    had.or_else(|| status.in_progress_properties.clone()).or_else(|| status.external_properties.clone()).unwrap_or_default()
+    had.or_else(|| status.in_progress_properties.clone())
+        .or_else(|| status.external_properties.clone())
+        .unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! What an answer to a delete means for the status: of an instance that the user does not want any more, or of what a
 //! failed attempt may have left. Neither ever ends in failure: what cannot be deleted now is tried again.
 
-use super::answer::{Rules, again, ended, pause, patience, stopped};
+use super::answer::{Rules, again, ended, patience, pause, stopped};
 use super::failure::Failure;
 use crate::kubernetes::api::{
     Backoff, ConditionStatus, ConditionType, Conditions, DeprovisionStatus, InstanceStatus, ProvisionStatus, Retry, now,

@@ -16,6 +16,7 @@
 //! | `begin`, `answer`, `ending`, `poll`, `failure` | what a request and its answer mean for the status |
 //! | `request` | what is sent |
 //! | `turn`, `ask`, `delete` | the effects: read, call, write |
+//! | `watch` | what else wakes an instance |
 
 mod answer;
 mod ask;
@@ -30,9 +31,11 @@ mod request;
 mod step;
 mod turn;
 mod unset;
+mod watch;
 mod work;
 
 pub use turn::reconcile;
+pub use watch::watching;
 
 use kube::ResourceExt;
 

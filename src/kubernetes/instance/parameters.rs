@@ -72,12 +72,7 @@ pub fn merge(
     }
     // The longest first: a text may be part of another.
     hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    Ok(Given {
-        checksum: checksum(&given),
-        real: Parameters(given),
-        shown: Parameters(shown),
-        secrets: Hidden(hidden),
-    })
+    Ok(Given { checksum: checksum(&given), real: Parameters(given), shown: Parameters(shown), secrets: Hidden(hidden) })
 }
 
 fn read(source: &ParametersFrom, secrets: &BTreeMap<String, Option<Secret>>) -> Result<Map<String, Value>, String> {
@@ -178,7 +173,10 @@ mod tests {
 
     fn secrets(text: &str) -> BTreeMap<String, Option<Secret>> {
         let data = BTreeMap::from([("key".to_owned(), ByteString(text.as_bytes().to_vec()))]);
-        BTreeMap::from([("there".to_owned(), Some(Secret { data: Some(data), ..Secret::default() })), ("gone".to_owned(), None)])
+        BTreeMap::from([
+            ("there".to_owned(), Some(Secret { data: Some(data), ..Secret::default() })),
+            ("gone".to_owned(), None),
+        ])
     }
 
     #[test]

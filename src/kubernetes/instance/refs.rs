@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::{Resource, ResourceExt};
 use kube::core::object::HasStatus;
+use kube::{Resource, ResourceExt};
 
 use crate::kubernetes::api::{CatalogStatus, Chosen, Named, Object, ServiceInstance};
 use crate::kubernetes::context::CatalogSeen;
@@ -119,7 +119,8 @@ fn closed<S: Scope>(class: &S::Class, plan: &S::Plan, broker: &S::Broker) -> Opt
 
 /// It is on its way out.
 fn leaves<K: Resource + HasStatus<Status = CatalogStatus>>(object: &K) -> bool {
-    object.meta().deletion_timestamp.is_some() || object.status().is_some_and(|status| status.removed_from_broker_catalog)
+    object.meta().deletion_timestamp.is_some()
+        || object.status().is_some_and(|status| status.removed_from_broker_catalog)
 }
 
 /// An object answers to a name of one of the three sorts.
@@ -181,10 +182,8 @@ fn plan_of<S: Scope>(
             [] => Err(Trouble::new(REASON, format!("The class {class} has no plan."))),
             many => {
                 let names: Vec<_> = many.iter().map(|plan| plan.common().external_name.as_str()).collect();
-                let message = format!(
-                    "The class {class} has more than one plan, so one must be named: {}.",
-                    names.join(", ")
-                );
+                let message =
+                    format!("The class {class} has more than one plan, so one must be named: {}.", names.join(", "));
                 Err(Trouble::new(REASON, message))
             }
         };

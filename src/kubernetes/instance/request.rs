@@ -114,8 +114,7 @@ mod tests {
     #[test]
     fn a_provision_is_what_service_catalog_sent() {
         let body = serde_json::to_value(provision(&PLACE, "uid", &found(), &given())).unwrap();
-        let context =
-            json!({"platform": "kubernetes", "namespace": "team", "clusterid": "c", "instance_name": "db"});
+        let context = json!({"platform": "kubernetes", "namespace": "team", "clusterid": "c", "instance_name": "db"});
         let expected = json!({"service_id": "s", "plan_id": "p2", "organization_guid": "c", "space_guid": "uid",
             "parameters": {"size": 2}, "context": context});
         assert_eq!(body, expected);

@@ -8,9 +8,7 @@ use kube::{Api, ResourceExt};
 
 use super::answer::Rules;
 use super::step::{self, Step};
-use crate::kubernetes::api::{
-    ConditionStatus, ConditionType, Conditions, InstanceStatus, Retry, ServiceInstance,
-};
+use crate::kubernetes::api::{ConditionStatus, ConditionType, Conditions, InstanceStatus, Retry, ServiceInstance};
 use crate::kubernetes::context::Context;
 use crate::kubernetes::finalizer;
 use crate::kubernetes::scope::Object;
@@ -98,6 +96,10 @@ impl Turning<'_> {
         (status.observed_generation, status.reconciled_generation) = (generation, generation);
         status.unset(ConditionType::Failed);
         status.set(ConditionType::Ready, ConditionStatus::False, reason, message);
+        // A pause that is left belongs to another trouble. That there is one says that the last call was answered.
+        if let Some(retry) = status.retry.as_mut().filter(|retry| retry.wait().is_some()) {
+            retry.not_before = super::answer::at_once();
+        }
         self.write(status).await?;
         Ok(Action::requeue(self.look_again()))
     }

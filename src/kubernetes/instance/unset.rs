@@ -54,7 +54,8 @@ fn takes_null(schema: &Value, root: &Value, depth: usize) -> bool {
     let list = |word: &str| fields.get(word).and_then(Value::as_array);
     let fits = |one: &Value| takes_null(one, root, depth + 1);
     // A property of which nothing is said takes anything; but nothing was promised either.
-    let said = ["type", "enum", "const", "nullable", "anyOf", "oneOf", "allOf"].iter().any(|word| fields.contains_key(*word));
+    let said =
+        ["type", "enum", "const", "nullable", "anyOf", "oneOf", "allOf"].iter().any(|word| fields.contains_key(*word));
     said && (type_fits || nullable)
         && values_fit
         && list("anyOf").is_none_or(|all| all.iter().any(fits))
@@ -77,10 +78,11 @@ mod tests {
             "words": {"type": ["string", "null"], "enum": ["a"]}, "pointed": {"$ref": "#/definitions/free"},
             "loop": {"$ref": "#/properties/loop"}, "open": {"type": "string", "nullable": true},
         }});
-        let had: Map<_, _> = ["both", "number", "nothing", "choice", "listed", "words", "pointed", "loop", "open", "unknown", "stays"]
-            .map(|name| (name.to_owned(), json!("<redacted>")))
-            .into_iter()
-            .collect();
+        let had: Map<_, _> =
+            ["both", "number", "nothing", "choice", "listed", "words", "pointed", "loop", "open", "unknown", "stays"]
+                .map(|name| (name.to_owned(), json!("<redacted>")))
+                .into_iter()
+                .collect();
         let wanted = Map::from_iter([("stays".to_owned(), json!(1))]);
         let Taken { unset, kept } = taken(&had, &wanted, schema.as_object());
         assert_eq!(unset, ["both", "choice", "listed", "open", "pointed"]);

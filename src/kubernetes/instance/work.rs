@@ -101,9 +101,8 @@ pub fn plan(
 /// request again would tell what became of the first, but it is not the same any more.
 fn was_cut_off(status: &InstanceStatus, found: &Found, given: &Given) -> bool {
     let unanswered = status.operation() == Some(InstanceOperation::Provision) && status.retry.is_none();
-    let same = |asked: &InstanceProperties| {
-        asked.plan_id() == found.plan_id && asked.parameter_checksum == given.checksum
-    };
+    let same =
+        |asked: &InstanceProperties| asked.plan_id() == found.plan_id && asked.parameter_checksum == given.checksum;
     unanswered && !status.in_progress_properties.as_ref().is_none_or(same)
 }
 
@@ -142,7 +141,13 @@ mod tests {
         serde_json::from_value(status).unwrap()
     }
 
-    fn change(status: &InstanceStatus, requests: i64, generation: i64, plan_id: &str, given: &Given) -> Option<(bool, bool)> {
+    fn change(
+        status: &InstanceStatus,
+        requests: i64,
+        generation: i64,
+        plan_id: &str,
+        given: &Given,
+    ) -> Option<(bool, bool)> {
         let spec = ServiceInstanceSpec { update_requests: requests, ..Default::default() };
         match plan(&spec, status, generation, &found(plan_id), given, false) {
             Work::Update(change) => Some((change.plan, change.parameters)),

@@ -1,7 +1,10 @@
 //! Instances as a user has them: ordered, changed, deleted.
 
+use std::time::Duration;
+
 use chandlery::kubernetes::api::{
-    ClusterServiceBroker, ConditionStatus, ConditionType, Conditions, DeprovisionStatus, ProvisionStatus, ServiceInstance,
+    ClusterServiceBroker, ConditionStatus, ConditionType, Conditions, DeprovisionStatus, ProvisionStatus,
+    ServiceInstance,
 };
 use http::Method;
 use serde_json::json;
@@ -20,7 +23,8 @@ async fn svcat_provisions_touches_changes_the_plan_and_deprovisions() {
     let class = format!("db-{suffix}");
     let instances = world.here::<ServiceInstance>();
 
-    let order = ["provision", "mine", "--class", &class, "--plan", "small", "-p", "size=2", "--wait", "--interval", "100ms"];
+    let order =
+        ["provision", "mine", "--class", &class, "--plan", "small", "-p", "size=2", "--wait", "--interval", "100ms"];
     let said = world.svcat(&order).expect();
     assert!(said.contains("Ready") && said.contains("https://dashboard.example"), "{said}");
     let put = broker.heard(Method::PUT, "/v2/service_instances/");
@@ -109,4 +113,161 @@ async fn operations_that_take_time_are_polled_to_their_end() {
     shop.delete("slow").await;
     shop.gone("slow").await;
     assert_eq!(shop.heard(Method::DELETE).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_inside_a_secret_is_an_update_and_its_content_is_nowhere() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::open(&world).await;
+    let from = json!([{"secretKeyRef": {"name": "more", "key": "json"}}]);
+    shop.order("i", json!({"parameters": {"size": 1}, "parametersFrom": from})).await;
+    let lacks = shop.reason("i", "ErrorWithParameters").await;
+    assert!(lacks.conditions[0].message.contains("more"), "{lacks:?}");
+    assert!(shop.heard(Method::PUT).is_empty());
+    world.secret("more", &[("json", r#"{"password":"hunter2"}"#)]).await;
+    let ready = shop.ready("i").await;
+    assert_eq!(shop.heard(Method::PUT)[0].body["parameters"], json!({"size": 1, "password": "hunter2"}));
+    let shown = ready.status.as_ref().unwrap().external_properties.as_ref().unwrap().parameters.as_ref().unwrap();
+    assert_eq!(json!(shown), json!({"size": 1, "password": "<redacted>"}));
+    assert!(!serde_json::to_string(&ready).unwrap().contains("hunter2"));
+
+    shop.answers(Method::PATCH, 1, 400, json!({"description": "the password swordfish is too short"}));
+    world.secret("more", &[("json", r#"{"password":"swordfish"}"#)]).await;
+    let failed = shop.until("i", |status| status.holds(ConditionType::Failed)).await;
+    assert!(!serde_json::to_string(&failed).unwrap().contains("swordfish"), "{failed:?}");
+    world.secret("more", &[("json", r#"{"password":"correct horse"}"#)]).await;
+    shop.until("i", |status| status.holds(ConditionType::Ready)).await;
+    let patched = shop.heard(Method::PATCH);
+    assert_eq!(patched.len(), 2);
+    assert_eq!(patched[1].body["parameters"], json!({"size": 1, "password": "correct horse"}));
+
+    shop.change("i", json!({"parameters": {"size": 1, "password": "mine"}})).await;
+    let twice = shop.reason("i", "ErrorWithParameters").await;
+    assert!(twice.conditions[0].message.contains("more than once"), "{twice:?}");
+    let events = world.kubectl(&["get", "events", "-o", "json"]).expect();
+    for secret in ["hunter2", "swordfish", "correct horse"] {
+        assert!(!events.contains(secret));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_taken_away_is_unset_or_said_to_stay() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::with(&world, |offering| {
+        let schema = json!({"parameters": {"type": "object", "properties": {
+            "free": {"type": ["string", "null"]}, "bound": {"type": "string"}, "size": {"type": "integer"},
+        }}});
+        offering["plans"][0]["schemas"]["service_instance"]["update"] = schema;
+    })
+    .await;
+    shop.order("i", json!({"parameters": {"size": 1, "free": "a", "bound": "b"}})).await;
+    shop.ready("i").await;
+    let generation = shop.change("i", json!({"parameters": {"size": 1, "free": null, "bound": null}})).await;
+    let ready = shop.ready("i").await;
+    assert_eq!(shop.heard(Method::PATCH)[0].body["parameters"], json!({"size": 1, "free": null}));
+    let message = &ready.status.unwrap().conditions[0].message;
+    assert!(message.contains("bound was taken out") && message.contains("cannot be unset"), "{message}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let still = shop.instances().get("i").await.unwrap();
+    assert_eq!((shop.heard(Method::PATCH).len(), still.metadata.generation), (1, Some(generation)));
+    assert_eq!(still.metadata.resource_version, ready.metadata.resource_version, "it rests");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_plan_is_the_default_and_defaults_are_merged_once() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::with(&world, |offering| {
+        offering["plans"].as_array_mut().unwrap().truncate(1);
+    })
+    .await;
+    let patch = json!({"spec": {"defaultProvisionParameters": {"size": 1, "color": "red"}}}).to_string();
+    world.kubectl(&["patch", "serviceclass", &shop.class, "--type=merge", "-p", &patch]).expect();
+    let patch = json!({"spec": {"defaultProvisionParameters": {"color": "blue"}}}).to_string();
+    world.kubectl(&["patch", "serviceplan", &shop.plan("small"), "--type=merge", "-p", &patch]).expect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    shop.order("i", json!({"servicePlanExternalName": null, "parameters": {"size": 2}})).await;
+    let ready = shop.ready("i").await;
+    assert_eq!(shop.heard(Method::PUT)[0].body["parameters"], json!({"size": 2, "color": "blue"}));
+    assert_eq!(ready.spec.choice.service_plan_external_name.as_deref(), Some("small"));
+    assert_eq!(json!(ready.spec.parameters), json!({"size": 2}), "the spec is the user's");
+    let status = ready.status.unwrap();
+    assert_eq!(json!(status.default_provision_parameters), json!({"size": 1, "color": "blue"}));
+    assert_eq!(ready.metadata.labels.unwrap()["servicecatalog.k8s.io/spec.servicePlanRef.name"], shop.plan("small"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_offered_is_named() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::open(&world).await;
+    shop.order("class", json!({"serviceClassExternalName": "nothing"})).await;
+    shop.order("plan", json!({"servicePlanExternalName": "huge"})).await;
+    shop.order("which", json!({"servicePlanExternalName": null})).await;
+    shop.reason("class", "ReferencesNonexistentServiceClass").await;
+    shop.reason("plan", "ReferencesNonexistentServicePlan").await;
+    let which = shop.reason("which", "ReferencesNonexistentServicePlan").await;
+    let message = &which.conditions[0].message;
+    assert!(message.contains("more than one plan") && message.contains("small"), "{message}");
+    shop.change("plan", json!({"servicePlanExternalName": "large"})).await;
+    shop.ready("plan").await;
+    for name in ["class", "plan", "which"] {
+        shop.delete(name).await;
+        shop.gone(name).await;
+    }
+    assert_eq!((shop.heard(Method::PUT).len(), shop.heard(Method::DELETE).len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_cannot_be_left_is_kept() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::with(&world, |offering| offering["plan_updateable"] = json!(false)).await;
+    shop.order("i", json!({})).await;
+    shop.ready("i").await;
+    shop.change("i", json!({"servicePlanExternalName": "large"})).await;
+    let failed = shop.until("i", |status| status.holds(ConditionType::Failed)).await;
+    assert_eq!(failed.spec.service_plan_ref.unwrap().name, shop.plan("small"));
+    assert_eq!(failed.status.unwrap().conditions[0].reason, "PlanChangeNotSupported");
+    shop.change("i", json!({"servicePlanExternalName": "small"})).await;
+    shop.ready("i").await;
+    assert!(shop.heard(Method::PATCH).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abandoned_instance_is_left_at_the_broker() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::open(&world).await;
+    shop.order("i", json!({})).await;
+    shop.ready("i").await;
+    world.svcat(&["deprovision", "i", "--abandon", "-y"]).expect();
+    shop.gone("i").await;
+    assert!(shop.heard(Method::DELETE).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_outlives_its_broker_and_names_what_it_waits_for() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::open(&world).await;
+    shop.order("i", json!({})).await;
+    shop.ready("i").await;
+    world.kubectl(&["annotate", "servicebroker", "b", "chandlery.dev/force-delete=true"]).expect();
+    world.svcat(&["deregister", "b"]).expect();
+    gone(&world.here::<chandlery::kubernetes::api::ServiceBroker>(), "b").await;
+    shop.delete("i").await;
+    let waits = shop.reason("i", "ReferencesNonexistentBroker").await;
+    assert!(waits.conditions[0].message.contains("--abandon"), "{waits:?}");
+    world.svcat(&["register", "b", "--url", &shop.broker.url]).expect();
+    shop.gone("i").await;
+    assert_eq!(shop.heard(Method::DELETE).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_name_reaches_the_broker_after_the_controllers_own_writes() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::open(&world).await;
+    shop.order("i", json!({"userInfo": {"username": "alice", "uid": "1", "groups": ["dev"]}})).await;
+    let ready = shop.ready("i").await;
+    assert_eq!(ready.spec.user_info.unwrap().username, "alice");
+    let header = shop.heard(Method::PUT)[0].headers["x-broker-api-originating-identity"].clone();
+    let identity = chandlery::osb::OriginatingIdentity::parse(header.to_str().unwrap()).unwrap();
+    assert_eq!(identity.platform, "kubernetes");
+    assert_eq!(json!(identity.value), json!({"username": "alice", "uid": "1", "groups": ["dev"]}));
 }

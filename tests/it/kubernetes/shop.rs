@@ -33,9 +33,8 @@ impl<'a> Shop<'a> {
         change(&mut offering);
         let broker = FakeBroker::start(json!({ "services": [offering] })).await;
         world.svcat(&["register", "b", "--url", &broker.url]).expect();
-        let ready = |broker: &ServiceBroker| {
-            broker.status.as_ref().is_some_and(|status| status.holds(ConditionType::Ready))
-        };
+        let ready =
+            |broker: &ServiceBroker| broker.status.as_ref().is_some_and(|status| status.holds(ConditionType::Ready));
         until(&world.here::<ServiceBroker>(), "b", ready).await;
         Self { world, broker, class: format!("db-{suffix}"), suffix }
     }
