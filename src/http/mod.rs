@@ -11,6 +11,7 @@ mod front;
 mod gate;
 mod plain;
 mod probes;
+mod refusal;
 mod router;
 mod server;
 mod settings;

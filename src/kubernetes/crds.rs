@@ -1,7 +1,7 @@
 //! The CustomResourceDefinitions of the eight kinds, made from the types.
 //!
-//! The types give the structure; this file adds what Kubernetes wants besides: names and labels as Service Catalog had them,
-//! and the rules that its webhooks enforced, as far as they look at one object only (`rules`). What svcat sends must pass:
+//! The types give the structure; this file adds what Kubernetes wants besides: names, labels and columns as Service
+//! Catalog had them, and the rules that its webhooks enforced, as far as they look at one object only (`rules`). What svcat sends must pass:
 //! zero values of Go (`relistBehavior: ""`, `externalID: ""`) and nulls, which the API server drops since no field is nullable.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -12,8 +12,10 @@ use super::api::{
     ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker, ServiceClass,
     ServiceInstance, ServicePlan,
 };
+use columns::columns;
 use rules::rules;
 
+mod columns;
 mod rules;
 
 /// What stands above each definition.
@@ -79,6 +81,9 @@ fn finished(mut crd: CustomResourceDefinition) -> Result<CustomResourceDefinitio
     // The group is one of Kubernetes itself; the API server wants to know who approved that.
     let approval = "https://github.com/kubernetes-sigs/service-catalog".to_owned();
     crd.annotations_mut().insert("api-approved.kubernetes.io".to_owned(), approval);
+    for version in &mut crd.spec.versions {
+        version.additional_printer_columns = Some(columns(&kind));
+    }
     let mut value = serde_json::to_value(&crd)?;
     let schema = &mut value["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
     never_null(schema);

@@ -37,7 +37,7 @@ impl Failure {
                     _ => false,
                 };
                 let retry_after = refusal.and_then(|refusal| refusal.retry_after);
-                failure(FETCHING, format!("Error fetching catalog: {error}"), lasting, retry_after)
+                failure(FETCHING, format!("Error fetching catalog: {}", error.sentence()), lasting, retry_after)
             }
             clients::Error::Api(error) => return Err(error.into()),
             clients::Error::NotLeader => return Err(super::super::turn::Error::NotLeader),

@@ -11,12 +11,16 @@ use super::catalog::{Problem, offered};
 use super::due::{Due, Often, due};
 use super::report::{Failure, failed, succeeded};
 use super::{delete, sync};
+use crate::kubernetes::api::Backoff;
 use crate::kubernetes::context::Context;
 use crate::kubernetes::finalizer;
 use crate::kubernetes::scope::{BrokerObject, Object, Scope};
 use crate::kubernetes::turn::{Error, Turn};
 use crate::kubernetes::write;
 use crate::osb_client::{CatalogAnswer, Headers};
+
+/// The longest pause between two attempts to read a catalog.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// One turn over a broker.
 pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) -> Turn {
@@ -57,7 +61,10 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
             tracing::warn!("a catalog was not read: {}", failure.message);
             context.events.warning(&*broker, "ReadCatalog", failure.reason, &failure.message);
             let patience = context.settings.work.retry_patience;
-            failed(wanted.status_mut().get_or_insert_default(), generation, &failure, context.backoff(), patience);
+            // Nothing tells us that a Secret or the broker was mended: it must not take long until we see it.
+            let own = context.backoff();
+            let backoff = Backoff { most: own.most.min(LONGEST_PAUSE.max(own.first)), ..own };
+            failed(wanted.status_mut().get_or_insert_default(), generation, &failure, backoff, patience);
         }
     }
     // The write wakes the next turn, which finds out how long to wait.

@@ -73,7 +73,7 @@ async fn a_restriction_that_svcat_splits_works() {
     let arguments = ["register", "b", "--url", &broker.url, "--class-restrictions", &classes];
     world.svcat(&[arguments.as_slice(), &["--plan-restrictions", "spec.free=true"]].concat()).expect();
     until(&world.here::<ServiceBroker>(), "b", |broker| ready(broker.status.as_ref())).await;
-    let said = world.svcat(&["get", "plans"]).expect();
+    let said = world.svcat(&["get", "plans", "--scope", "namespace"]).expect();
     assert!(said.contains(&format!("a-{suffix}")) && said.contains(&format!("b-{suffix}")), "{said}");
     assert!(!said.contains(&format!("c-{suffix}")) && !said.contains("large"), "{said}");
     let wrong = Patch::Merge(json!({"spec": {"catalogRestrictions": {"serviceClass": ["spec.price=1"]}}}));
