@@ -115,7 +115,13 @@ impl<'a> Turning<'a> {
         let api: Api<Secret> = Api::namespaced(self.cx.client.clone(), &self.object.namespace().unwrap_or_default());
         for source in spec.parameters_from.iter().filter_map(|source| source.secret_key_ref.as_ref()) {
             if !secrets.contains_key(&source.name) && !source.name.is_empty() {
-                secrets.insert(source.name.clone(), api.get_opt(&source.name).await?);
+                let secret = match api.get_opt(&source.name).await {
+                    Err(error) if write::is_forbidden(&error) => {
+                        return Ok(Err(format!("The controller may not read the Secret {:?}.", source.name)));
+                    }
+                    secret => secret?,
+                };
+                secrets.insert(source.name.clone(), secret);
             }
         }
         let defaults = status.default_provision_parameters.as_ref();

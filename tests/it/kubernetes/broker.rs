@@ -81,11 +81,6 @@ impl FakeBroker {
         locked(&self.script).faults.push_back(fault);
     }
 
-    /// Forgets the faults that are left.
-    pub fn behave(&self) {
-        locked(&self.script).faults.clear();
-    }
-
     /// The requests so far whose method and path fit.
     pub fn heard(&self, method: Method, path: &str) -> Vec<Heard> {
         let script = locked(&self.script);

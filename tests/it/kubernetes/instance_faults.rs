@@ -225,3 +225,35 @@ async fn a_restart_goes_on_where_it_was() {
     assert_eq!(shop.heard(Method::DELETE).len(), 2);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_how_long_an_operation_may_take() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::with(&world, |offering| offering["plans"][0]["maximum_polling_duration"] = json!(1)).await;
+    shop.answers(Method::PUT, 1, 202, json!({}));
+    shop.polls(1000, 200, json!({"state": "in progress"}));
+    shop.order("i", json!({})).await;
+    let status = shop.reason("i", "OrphanMitigationSuccessful").await;
+    let failed = says(&status, ConditionType::Failed);
+    assert_eq!(failed, Some((ConditionStatus::True, "ErrorReconciliationRetryTimeout")));
+    assert_eq!((shop.heard(Method::PUT).len(), shop.heard(Method::DELETE).len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_does_not_forget_the_pause_and_the_user_goes_before_it() {
+    let Some(world) = World::own().await else { return };
+    let more = ["--allow-local-brokers", "--retry-first", "1h", "--retry-most", "1h"];
+    let running = world.start(&more).await;
+    let shop = Shop::open(&world).await;
+    shop.answers(Method::PUT, 1, 409, no("taken"));
+    shop.order("i", json!({})).await;
+    shop.until("i", |status| status.retry.is_some()).await;
+    running.kill().await;
+    let running = world.start(&more).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(shop.heard(Method::PUT).len(), 1);
+    world.svcat(&["touch", "instance", "i"]).expect();
+    shop.ready("i").await;
+    assert_eq!(shop.heard(Method::PUT).len(), 2);
+    running.stop().await;
+}

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chandlery::kubernetes::api::{
     ClusterServiceBroker, ConditionStatus, ConditionType, Conditions, DeprovisionStatus, ProvisionStatus,
-    ServiceInstance,
+    ServiceBinding, ServiceInstance,
 };
 use http::Method;
+use kube::api::PostParams;
 use serde_json::json;
 
 use super::broker::{FakeBroker, service};
@@ -270,4 +271,36 @@ async fn the_users_name_reaches_the_broker_after_the_controllers_own_writes() {
     let identity = chandlery::osb::OriginatingIdentity::parse(header.to_str().unwrap()).unwrap();
     assert_eq!(identity.platform, "kubernetes");
     assert_eq!(json!(identity.value), json!({"username": "alice", "uid": "1", "groups": ["dev"]}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bindings_go_before_their_instance_and_are_named() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::open(&world).await;
+    shop.order("i", json!({})).await;
+    shop.ready("i").await;
+    let binding = json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding",
+        "metadata": {"name": "held", "finalizers": ["example.com/holds"]}, "spec": {"instanceRef": {"name": "i"}},
+    });
+    let bindings = world.here::<ServiceBinding>();
+    bindings.create(&PostParams::default(), &serde_json::from_value(binding).unwrap()).await.unwrap();
+    shop.delete("i").await;
+    let waits = shop.reason("i", "ServiceBindingsDeletion").await;
+    assert!(waits.conditions[0].message.contains("held"), "{waits:?}");
+    assert!(shop.heard(Method::DELETE).iter().all(|heard| heard.path.contains("service_bindings")));
+    let patch = r#"{"metadata": {"finalizers": null}}"#;
+    world.kubectl(&["patch", "servicebinding", "held", "--type=merge", "-p", patch]).expect();
+    shop.gone("i").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_goes_with_its_broker_and_its_instances() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::open(&world).await;
+    shop.order("i", json!({})).await;
+    shop.ready("i").await;
+    world.kubectl(&["delete", "namespace", &world.namespace, "--wait=false"]).expect();
+    gone(&world.everywhere::<k8s_openapi::api::core::v1::Namespace>(), &world.namespace).await;
+    assert_eq!(shop.heard(Method::DELETE).len(), 1);
 }
