@@ -29,7 +29,6 @@ pub struct Context {
     /// Whether this replica may act.
     pub held: Held,
     /// What brokers know this cluster by.
-    #[expect(dead_code, reason = "instances and bindings will use it")]
     pub cluster_id: String,
     /// What the watches have seen.
     pub seen: Seen,
@@ -43,8 +42,6 @@ impl Context {
         Backoff { first: self.settings.work.retry_first, most: self.settings.work.retry_most }
     }
 }
-
-#[expect(dead_code, reason = "instances and bindings will use it")]
 /// What the watches have seen. It may be behind the API server by a moment: what decides over a deletion is read anew.
 pub struct Seen {
     /// Brokers, classes and plans of the cluster.
@@ -57,8 +54,14 @@ pub struct Seen {
     pub bindings: Objects<ServiceBinding>,
 }
 
+impl Seen {
+    /// Ends when all brokers, classes and plans have been seen once.
+    pub async fn catalogs_ready(&self) {
+        tokio::join!(self.cluster.ready(), self.namespaced.ready());
+    }
+}
+
 /// Brokers, classes and plans of one scope.
-#[expect(dead_code, reason = "instances and bindings will use it")]
 pub struct CatalogSeen<S: Scope> {
     /// The brokers.
     pub brokers: Objects<S::Broker>,
@@ -68,12 +71,24 @@ pub struct CatalogSeen<S: Scope> {
     pub plans: Objects<S::Plan>,
 }
 
+impl<S: Scope> CatalogSeen<S> {
+    async fn ready(&self) {
+        tokio::join!(self.brokers.ready(), self.classes.ready(), self.plans.ready());
+    }
+}
+
 /// The objects of a kind that a watch (or one for each namespace that is served) has seen.
 pub struct Objects<K: Object>(pub Vec<Store<K>>);
 
 impl<K: Object> Objects<K> {
+    /// Ends when all of them have been seen once. A watch that ends before means that all ends.
+    pub async fn ready(&self) {
+        for store in &self.0 {
+            let _ = store.wait_until_ready().await;
+        }
+    }
+
     /// The object of that name.
-    #[expect(dead_code, reason = "instances and bindings will use it")]
     pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         let mut at = ObjectRef::new(name);
         at.namespace = namespace.map(str::to_owned);

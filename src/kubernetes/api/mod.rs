@@ -12,6 +12,7 @@ mod class;
 mod condition;
 mod instance;
 mod json;
+mod ledger;
 mod plan;
 mod reference;
 mod retry;
@@ -35,6 +36,7 @@ pub use instance::{
     ServiceInstanceSpec,
 };
 pub use json::Object;
+pub use ledger::Ledger;
 pub use plan::{ClusterServicePlan, ClusterServicePlanSpec, PlanSpec, ServicePlan, ServicePlanSpec};
 pub use reference::{LocalRef, ObjectRef, ParametersFrom, SecretKeyRef};
 pub use retry::{Backoff, Retry};

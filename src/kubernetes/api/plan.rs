@@ -99,4 +99,10 @@ pub struct PlanSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub default_provision_parameters: Option<Object>,
+    /// For how many seconds an operation is polled at most. An addition of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_polling_duration: Option<i64>,
+    /// Whether an instance can leave this plan for another; overrides the class. An addition of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_updatable: Option<bool>,
 }

@@ -8,4 +8,7 @@ mod brokers;
 mod catalogs;
 mod definitions;
 mod election;
+mod instance_faults;
+mod instances;
+mod shop;
 mod world;
