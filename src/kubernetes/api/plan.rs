@@ -107,4 +107,12 @@ pub struct PlanSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub default_provision_parameters: Option<Object>,
+    /// Whether a binding can be replaced by a new one that takes over from it (2.17). Service Catalog did not have it; svcat
+    /// never writes plans, so that it is safe here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding_rotatable: Option<bool>,
+    /// For how many seconds an operation may be polled before it counts as failed. Also ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub maximum_polling_duration: Option<i64>,
 }
