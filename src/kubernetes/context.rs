@@ -55,6 +55,13 @@ pub struct Seen {
     pub bindings: Objects<ServiceBinding>,
 }
 
+impl Seen {
+    /// Ends when all that bindings and instances refer to has been seen once.
+    pub async fn ready(&self) {
+        tokio::join!(self.cluster.ready(), self.namespaced.ready(), self.instances.ready());
+    }
+}
+
 /// Brokers, classes and plans of one scope.
 pub struct CatalogSeen<S: Scope> {
     /// The brokers.
@@ -65,10 +72,23 @@ pub struct CatalogSeen<S: Scope> {
     pub plans: Objects<S::Plan>,
 }
 
+impl<S: Scope> CatalogSeen<S> {
+    async fn ready(&self) {
+        tokio::join!(self.brokers.ready(), self.classes.ready(), self.plans.ready());
+    }
+}
+
 /// The objects of a kind that a watch (or one for each namespace that is served) has seen.
 pub struct Objects<K: Object>(pub Vec<Store<K>>);
 
 impl<K: Object> Objects<K> {
+    /// Ends when all of them have been seen once. A watch that ends before means that all ends.
+    pub async fn ready(&self) {
+        for store in &self.0 {
+            let _ = store.wait_until_ready().await;
+        }
+    }
+
     /// The object of that name.
     pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         let mut at = ObjectRef::new(name);

@@ -109,6 +109,7 @@ impl Controllers {
         let (namespaced, namespaced_seen) = CatalogControllers::<Namespaced>::new(self, true);
         let (instances, instances_seen) = self.controllers::<ServiceInstance>(true);
         let (bindings, bindings_seen) = self.controllers::<ServiceBinding>(true);
+        let bindings = self.with_scopes(bindings, |bindings, scope| binding::watching(bindings, &self.client, scope));
         let events = Events::start(self.client.clone(), self.identity.clone(), self.metrics.clone());
         let brokers = self.settings.brokers.clone();
         let context = Arc::new(Context {
@@ -132,8 +133,24 @@ impl Controllers {
             cluster.run(&context, &stop),
             namespaced.run(&context, &stop),
             drive(instances, Arc::clone(&context), stop.clone(), instance::reconcile),
-            drive(bindings, Arc::clone(&context), stop.clone(), binding::reconcile),
+            async {
+                // A class that has not been seen yet is not one that is not there.
+                context.seen.ready().await;
+                drive(bindings, Arc::clone(&context), stop.clone(), binding::reconcile).await;
+            },
         );
+    }
+
+    /// Changes controllers of a kind in namespaces, each with the namespace it serves.
+    fn with_scopes<K: Object>(
+        &self,
+        controllers: Vec<Controller<K>>,
+        change: impl Fn(Controller<K>, Option<&str>) -> Controller<K>,
+    ) -> Vec<Controller<K>> {
+        let limits = &self.settings.cluster.namespaces;
+        let scopes = limits.iter().map(|namespace| Some(namespace.as_str()));
+        let scopes = scopes.chain([None].into_iter().filter(|_| limits.is_empty()));
+        controllers.into_iter().zip(scopes).map(|(controller, scope)| change(controller, scope)).collect()
     }
 
     /// The controllers of a kind, one for each namespace that is served, and what they see.
