@@ -76,6 +76,6 @@ setup:
 setup-lint:
 	@$(WORLD) setup lint
 
-# Their programs take eight minutes to build on two cores, once on a machine.
+# Their programs take about ten minutes to build on two cores, once on a machine.
 setup-kubernetes: setup
 	@$(PHASE) "Kubernetes programs" -- $(WORLD) setup kubernetes

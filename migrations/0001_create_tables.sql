@@ -46,6 +46,7 @@ CREATE TABLE instance (
     parameters          bytea NOT NULL,              -- sealed: what the user gave and what the administrator forced
     maintenance_version text,
     tags                jsonb NOT NULL,              -- the administrator's tags for its resources
+    refers_to           uuid[] NOT NULL DEFAULT '{}', -- the instances that its parameters name
     shown               jsonb NOT NULL DEFAULT '{}', -- what a fetch shows besides ids and parameters, as of its last change
     state               text NOT NULL CONSTRAINT instance_state
                         CHECK (state IN ('creating', 'ready', 'failed', 'deleting', 'deleted')),
@@ -58,6 +59,7 @@ CREATE TABLE instance (
 CREATE UNIQUE INDEX instance_id_key ON instance (platform, id) WHERE state <> 'deleted';
 CREATE INDEX instance_by_id ON instance (platform, id);
 CREATE INDEX instance_by_space ON instance (platform, organization, space) WHERE state <> 'deleted';
+CREATE INDEX instance_refers_to ON instance USING gin (refers_to) WHERE refers_to <> '{}';
 
 CREATE TABLE binding (
     uid         uuid PRIMARY KEY REFERENCES owner,
@@ -71,6 +73,7 @@ CREATE TABLE binding (
     route       text,
     predecessor text,                                -- the binding it rotates
     parameters  bytea NOT NULL,                      -- sealed, as an instance's
+    refers_to   uuid[] NOT NULL DEFAULT '{}',        -- as an instance's
     answer      bytea,                               -- sealed: credentials, endpoints and metadata as the platform gets them
     state       text NOT NULL CONSTRAINT binding_state
                 CHECK (state IN ('creating', 'ready', 'failed', 'deleting', 'deleted')),
@@ -79,6 +82,7 @@ CREATE TABLE binding (
 );
 CREATE UNIQUE INDEX binding_id_key ON binding (instance, id) WHERE state <> 'deleted';
 CREATE INDEX binding_by_id ON binding (instance, id);
+CREATE INDEX binding_refers_to ON binding USING gin (refers_to) WHERE refers_to <> '{}';
 
 -- One provision, update, deprovision, bind or unbind; `refresh` and `cleanup` are ours (see engine).
 CREATE TABLE operation (
@@ -99,6 +103,7 @@ CREATE TABLE operation (
     parameters          bytea,                       -- sealed
     maintenance_version text,
     context             jsonb,
+    refers_to           uuid[],
     instance_usable     boolean,
     update_repeatable   boolean,
     actor               jsonb,                       -- the platform user who asked, as OSB's originating identity
@@ -111,6 +116,7 @@ CREATE TABLE operation (
 );
 CREATE UNIQUE INDEX operation_live_key ON operation (owner) WHERE state = 'in progress';
 CREATE INDEX operation_by_owner ON operation (owner, created_at DESC);
+CREATE INDEX operation_refers_to ON operation USING gin (refers_to) WHERE state = 'in progress' AND refers_to <> '{}';
 
 -- One external thing.
 CREATE TABLE resource (

@@ -225,7 +225,9 @@ impl Broker {
             actor: caller.actor(),
             lasts: ordered.revision.maximum_polling_duration(plan),
         };
-        match store::binding::insert(&mut *db, &binding, lane, &operation).await {
+        let refers_to = given.refers_to();
+        self.hold(db, &refers_to).await?;
+        match store::binding::insert(&mut *db, &binding, &refers_to, lane, &operation).await {
             Err(error) if error.constraint() == Some("binding_id_key") => Ok(None),
             other => Ok(other.map(|()| Some(operation.id))?),
         }

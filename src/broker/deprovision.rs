@@ -44,6 +44,16 @@ impl Broker {
                 ));
             }
         }
+        let referrers = store::reference::locked_referrers(&mut transaction, instance.uid).await?;
+        if !referrers.is_empty() {
+            return Err(Error::unprocessable_with(
+                format!(
+                    "Other instances refer to this one in their parameters; change or delete them first: {}.",
+                    referrers.join(", ")
+                ),
+                Aftermath::Deprovision { instance_usable: true },
+            ));
+        }
         let operation = NewOperation {
             id: OperationId::random(),
             description: "accepted; deleting begins in a moment",

@@ -2,11 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use super::order::Ordered;
 use super::{Broker, broken};
-use crate::catalog::{Given, Refusal, Revision, Verb};
-use crate::osb::{Error, InstanceId, PlatformName};
+use crate::catalog::{Given, Names, OutputMap, Refusal, Resolved, Revision, Verb};
+use crate::osb::{Aftermath, Error, InstanceId, PlatformName, Uid};
 use crate::policy::Terms;
-use crate::store::{self, ResourceState};
+use crate::store::instance::Instance;
+use crate::store::{self, PgConnection, ResourceState};
 use crate::vault::{Place, Sealed};
 
 /// The user's parameter that chooses a target, where the administrator lets them. It is no offering's own.
@@ -23,7 +25,7 @@ pub(super) struct Owner<'a> {
 
 impl<'a> Owner<'a> {
     /// Whoever owns that instance.
-    pub(super) fn of(instance: &'a store::instance::Instance) -> Self {
+    pub(super) fn of(instance: &'a Instance) -> Self {
         Self {
             platform: &instance.platform,
             organization: &instance.organization,
@@ -80,24 +82,24 @@ impl Broker {
         resolved.retain(|name, _| set.contains_key(name) && !request.contains_key(name));
         for (name, reference) in revision.references(verb).filter(|(name, _)| request.contains_key(*name)) {
             let Some(Value::String(value)) = given.given.get(name) else { continue };
-            if terms.allows(reference, value) {
-                continue;
+            match self.provided(reference, value, owner).await? {
+                Some(provided) => drop(given.resolved.insert(name.to_owned(), provided)),
+                None if terms.allows(reference, value) => {}
+                None => {
+                    return Err(Error::bad_request(format!(
+                        "{name} names no instance of yours in the same account and region that provides a {reference}, and nothing \
+                         that the administrator allows."
+                    )));
+                }
             }
-            let Some(provided) = self.provided(reference, value, owner).await? else {
-                return Err(Error::bad_request(format!(
-                    "{name} names no instance of yours in the same account and region that provides a {reference}, and nothing \
-                     that the administrator allows."
-                )));
-            };
-            given.resolved.insert(name.to_owned(), provided);
         }
         Ok(())
     }
 
     /// What an instance of the same owner provides for references of that sort.
-    async fn provided(&self, reference: &str, id: &str, owner: &Owner<'_>) -> Result<Option<Value>, Error> {
+    async fn provided(&self, reference: &str, id: &str, owner: &Owner<'_>) -> Result<Option<Resolved>, Error> {
         let found = store::instance::find(self.singles(), owner.platform, &InstanceId::from(id)).await?;
-        let same = |instance: &store::instance::Instance| {
+        let same = |instance: &Instance| {
             instance.organization == owner.organization
                 && instance.space == owner.space
                 && ["account", "region"].iter().all(|word| instance.target.get(word) == owner.target.get(word))
@@ -107,12 +109,48 @@ impl Broker {
         let ordered = self.plan_of(&instance).await?;
         let names = self.names_of(&instance, &ordered)?;
         let outputs = self.public_outputs(instance.uid).await?;
-        let provided = ordered.revision.provides(reference, &names, &outputs);
-        provided.map_err(|error| broken("what an instance provides cannot be evaluated", &error))
+        let mut provided = (ordered.revision.provides(&names, &outputs))
+            .map_err(|error| broken("what an instance provides cannot be evaluated", &error))?;
+        Ok(provided.remove(reference).map(|value| Resolved { value, instance: instance.uid }))
+    }
+
+    /// Keeps what an accepted request refers to from being deleted until the transaction ends that writes it.
+    pub(super) async fn hold(&self, db: &mut PgConnection, refers_to: &[Uid]) -> Result<(), Error> {
+        match store::reference::hold(db, refers_to).await? {
+            true => Ok(()),
+            false => Err(Error::bad_request("An instance that the parameters name is being deleted.")),
+        }
+    }
+
+    /// Refuses a change after which an instance would provide no more, or something else, of what others may have from it.
+    pub(super) async fn check_provided(
+        &self,
+        instance: &Instance,
+        (current, now): (&Ordered, &Names),
+        (wanted, then): (&Ordered, &Names),
+        outputs: &OutputMap,
+    ) -> Result<(), Error> {
+        let before = current.revision.provides(now, outputs);
+        // What hangs on an output that does not exist yet is judged by those who refer to it.
+        let (Ok(before), Ok(after)) = (before, wanted.revision.provides(then, outputs)) else { return Ok(()) };
+        let Some((lost, _)) = before.iter().find(|(reference, value)| after.get(*reference) != Some(value)) else {
+            return Ok(());
+        };
+        let referrers = store::reference::referrers(self.singles(), instance.uid).await?;
+        if referrers.is_empty() {
+            return Ok(());
+        }
+        Err(Error::unprocessable_with(
+            format!(
+                "This instance would no longer be a {lost} as it is; other instances refer to it: {}.",
+                referrers.join(", ")
+            ),
+            Aftermath::Update { instance_usable: true, update_repeatable: true },
+        ))
     }
 
     /// The outputs of an instance's ready resources, without the secret ones.
-    pub(super) async fn public_outputs(&self, owner: crate::osb::Uid) -> Result<crate::catalog::OutputMap, Error> {
+    pub(super) async fn public_outputs(&self, owner: Uid) -> Result<OutputMap, Error> {
         let rows = store::resource::of_owner(self.singles(), owner).await?;
         let ready = rows.into_iter().filter(|row| matches!(row.state, ResourceState::Ready | ResourceState::Updating));
         Ok(ready

@@ -79,7 +79,7 @@ impl Broker {
             lasts: ordered.revision.maximum_polling_duration(plan),
         };
         let response = self.response(&ordered, &names, Some(operation.id))?;
-        if !self.insert(&instance, &decision, &operation, failed).await? {
+        if !self.insert(&instance, &given.refers_to(), &decision, &operation, failed).await? {
             // Two requests with one id raced, and this one lost: the winner may have asked for the same.
             let winner = self.in_use(caller, id).await?.ok_or(Error::ConcurrencyError)?;
             let joined = self.replayed(&winner, &asked, accepts_incomplete).await?;
@@ -194,14 +194,15 @@ impl Broker {
     async fn insert(
         &self,
         instance: &Instance,
+        refers_to: &[Uid],
         decision: &Decision,
         operation: &NewOperation<'_>,
         failed: Option<Uid>,
     ) -> Result<bool, Error> {
         let target = format!("{}/{}", decision.target.account, decision.target.region);
         let quotas = &decision.terms.quotas;
-        let result = if quotas.is_empty() && failed.is_none() {
-            store::instance::insert(self.singles(), instance, &target, operation).await
+        let result = if quotas.is_empty() && failed.is_none() && refers_to.is_empty() {
+            store::instance::insert(self.singles(), instance, refers_to, &target, operation).await
         } else {
             let mut transaction = self.pool().begin().await.map_err(store::Error::from)?;
             if let Some(failed) = failed {
@@ -221,7 +222,8 @@ impl Broker {
                 }
                 self.check_quotas(&mut transaction, &instance.platform, quotas.iter(), Aftermath::Unsaid).await?;
             }
-            match store::instance::insert(&mut *transaction, instance, &target, operation).await {
+            self.hold(&mut transaction, refers_to).await?;
+            match store::instance::insert(&mut *transaction, instance, refers_to, &target, operation).await {
                 Ok(()) => transaction.commit().await.map_err(store::Error::from),
                 Err(error) => Err(error),
             }

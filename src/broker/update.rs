@@ -55,6 +55,7 @@ impl Broker {
         let wanted = self.wanted_plan(caller, &instance, &current, &request).await?;
         let stored = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
 
+        let held = stored.refers_to();
         let live = store::operation::live(&mut *transaction, instance.uid).await?;
         // What brings the instance back after a failed update gives way to a new one.
         if let Some(live) = live.filter(|live| live.kind != OperationKind::Refresh) {
@@ -116,8 +117,11 @@ impl Broker {
             parameters: Some(self.seal(&place::operation_parameters(operation.id), &aim.given)?),
             maintenance_version: aim.maintenance_version.clone(),
             context,
+            refers_to: Some(aim.given.refers_to()),
         };
         let kind = OperationKind::Update;
+        let new: Vec<_> = aim.given.refers_to().into_iter().filter(|uid| !held.contains(uid)).collect();
+        self.hold(&mut transaction, &new).await?;
         store::operation::supersede(&mut *transaction, instance.uid).await?;
         store::operation::accept(&mut *transaction, instance.uid, kind, Lane::Async, &operation, &change).await?;
         transaction.commit().await.map_err(store::Error::from)?;
@@ -314,6 +318,7 @@ impl Broker {
         }
         let names = Names::of_instance(self.prefix(), &facts(instance), to, aim.params.clone());
         let outputs = self.public_outputs(instance.uid).await?;
+        self.check_provided(instance, (current, now), (&aim.ordered, &names), &outputs).await?;
         self.check_frozen(instance, &aim.ordered, &names, &outputs).await
     }
 

@@ -131,12 +131,15 @@ impl Revision {
         })
     }
 
-    /// What an instance provides to others of the same owner that refer to it as that sort of thing.
-    pub fn provides(&self, reference: &str, names: &Names, outputs: &OutputMap) -> Result<Option<Value>, EvalError> {
+    /// What an instance provides to others of the same owner, by the sort of thing as which they may refer to it.
+    pub fn provides(&self, names: &Names, outputs: &OutputMap) -> Result<Map<String, Value>, EvalError> {
         let pointer = "/instance/provides";
         let view = self.output_view(Scope::Instance, &self.provides, names, outputs)?;
         let value = self.provides.evaluate(&view).map_err(|failure| EvalError::below(pointer, failure))?.value;
-        Ok(value.get(reference).cloned())
+        Ok(match value {
+            Value::Object(provided) => provided,
+            _ => Map::new(),
+        })
     }
 
     /// The properties of a resource that differ between two desired states and cannot change in place. `before` is as a

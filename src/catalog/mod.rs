@@ -51,7 +51,7 @@ pub use document::{DeletionWithBindings, Maintenance, Offering, Parameter, PlanD
 pub use evaluate::EvalError;
 pub use format::json_schema;
 pub use functions::{FILTERS, FUNCTIONS, TESTS};
-pub use given::Given;
+pub use given::{Given, Resolved};
 pub use lock::Lock;
 pub use parameters::Refusal;
 pub use phrase::{phrase, plain};

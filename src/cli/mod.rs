@@ -8,6 +8,7 @@ mod setup;
 
 pub mod admin;
 pub mod catalog;
+pub mod controller;
 pub mod keys;
 pub mod migrate;
 pub mod policy;
@@ -44,6 +45,8 @@ enum Verb {
     /// Make or exchange a master key; list, rotate, renew and forget the ring keys that it wraps.
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// Serve the kinds of servicecatalog.k8s.io in a Kubernetes cluster, over any broker.
+    Controller(Box<controller::Arguments>),
     /// See what the broker is doing, and help it where it cannot go on.
     Admin(Box<admin::Arguments>),
 }
@@ -82,6 +85,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Policy(verb) => policy::run(verb, out).await?,
         Verb::Catalog(verb) => return catalog::run(*verb, out).await,
         Verb::Keys(verb) => keys::run(verb, out).await?,
+        Verb::Controller(arguments) => controller::run(*arguments, out).await?,
         Verb::Admin(arguments) => return admin::run(*arguments, out).await,
     }
     Ok(ExitCode::SUCCESS)

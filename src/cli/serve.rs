@@ -171,7 +171,8 @@ fn engine_settings(config: &Config) -> engine::Settings {
     }
 }
 
-async fn stop_on_signal(stop: CancellationToken) {
+/// Cancels it on SIGTERM or SIGINT.
+pub async fn stop_on_signal(stop: CancellationToken) {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::error!("signals cannot be heard; stop this process with SIGKILL");

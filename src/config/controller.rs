@@ -45,6 +45,15 @@ pub struct Cluster {
     )]
     pub namespaces: Vec<String>,
 
+    /// Leave these namespaces to somebody else (repeat it, or separate them by commas); `team-*` means all that begin so.
+    #[arg(
+        long = "ignore-namespace",
+        env = "CHANDLERY_IGNORE_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAMESPACE"
+    )]
+    pub ignored: Vec<String>,
+
     /// Leave the kinds of the cluster (ClusterServiceBroker and its classes and plans) to somebody else.
     #[arg(long, env = "CHANDLERY_NAMESPACED_ONLY")]
     pub namespaced_only: bool,
@@ -124,6 +133,16 @@ pub struct Work {
     /// How long a stop waits for what is being done. Below Kubernetes' own 30 s.
     #[arg(long, env = "CHANDLERY_CONTROLLER_GRACE", default_value = "25s", value_parser = duration, value_name = "DURATION")]
     pub grace: Duration,
+}
+
+impl Cluster {
+    /// Whether the objects of a namespace are somebody else's.
+    pub fn ignores(&self, namespace: &str) -> bool {
+        self.ignored.iter().any(|ignored| match ignored.strip_suffix('*') {
+            Some(prefix) => namespace.starts_with(prefix),
+            None => namespace == ignored,
+        })
+    }
 }
 
 impl Controller {

@@ -1,10 +1,10 @@
-//! Holds the table of settings in `docs/OPERATIONS.md` against the settings there are.
+//! Holds the tables of settings in `docs/OPERATIONS.md` and `docs/CONTROLLER.md` against the settings there are.
 
 use std::collections::BTreeMap;
 
 use clap::{Args, Command};
 
-use super::Config;
+use super::{Config, Controller};
 
 /// The first text between backticks, if the cell begins with one.
 fn quoted(cell: &str) -> Option<&str> {
@@ -13,7 +13,11 @@ fn quoted(cell: &str) -> Option<&str> {
 
 #[test]
 fn the_documented_settings_are_those_of_the_program() {
-    let page = include_str!("../../docs/OPERATIONS.md");
+    hold(include_str!("../../docs/OPERATIONS.md"), Config::augment_args(Command::new("serve")));
+    hold(include_str!("../../docs/CONTROLLER.md"), Controller::augment_args(Command::new("controller")));
+}
+
+fn hold(page: &str, command: Command) {
     let table = page.split("\n## ").find(|section| section.starts_with("Settings\n")).unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
     let mut documented = BTreeMap::new();
@@ -22,7 +26,6 @@ fn the_documented_settings_are_those_of_the_program() {
             assert_eq!(documented.insert(variable.to_owned(), quoted(cells[2]).map(str::to_owned)), None, "{variable}");
         }
     }
-    let command = Config::augment_args(Command::new("serve"));
     let settings: BTreeMap<String, Option<String>> = command
         .get_arguments()
         .map(|argument| {

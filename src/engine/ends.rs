@@ -85,9 +85,8 @@ pub(super) async fn undone(turn: &mut Turn<'_>, left: Option<String>) -> Result<
         update_repeatable: is_update.then_some(!rejected),
         answer: None,
         shown: None,
-        follow_up,
     };
-    self::end(turn, Step::new("failed", message), &end).await
+    end_and_go_on(turn, Step::new("failed", message), &end, follow_up).await
 }
 
 /// Everything is gone.
@@ -117,9 +116,9 @@ pub(super) async fn unmake_failed(turn: &mut Turn<'_>, why: String) -> Result<Ne
         update_repeatable: None,
         answer: None,
         shown: None,
-        follow_up: Some((OperationKind::Cleanup, follow_up("removing what is left"))),
     };
-    self::end(turn, Step::new("failed", message), &end).await
+    let cleanup = (OperationKind::Cleanup, follow_up("removing what is left"));
+    end_and_go_on(turn, Step::new("failed", message), &end, Some(cleanup)).await
 }
 
 /// A live binding's (or instance's) resources could not be ensured again. It stays as it is, and operators see why.
@@ -230,13 +229,9 @@ async fn stays(turn: &Turn<'_>, rows: &[Resource], why: String, detail: Option<S
     step.detail = detail;
     // An update that the DELETE superseded may have left things half-way.
     let halfway = rows.iter().any(|row| row.state != ResourceState::Ready);
-    let end = End {
-        state: OperationState::Failed,
-        instance_usable: Some(true),
-        follow_up: halfway.then(|| (OperationKind::Refresh, follow_up("bringing the instance back to what it was"))),
-        ..succeeded(State::Ready)
-    };
-    self::end(turn, step, &end).await
+    let end = End { state: OperationState::Failed, instance_usable: Some(true), ..succeeded(State::Ready) };
+    let refresh = halfway.then(|| (OperationKind::Refresh, follow_up("bringing the instance back to what it was")));
+    end_and_go_on(turn, step, &end, refresh).await
 }
 
 /// Why an operation is given up at its deadline, with what it was waiting for.
@@ -259,7 +254,6 @@ pub(super) fn succeeded<'a>(becomes: State) -> End<'a> {
         update_repeatable: None,
         answer: None,
         shown: None,
-        follow_up: None,
     }
 }
 
@@ -269,10 +263,24 @@ pub(super) fn follow_up(description: &'static str) -> NewOperation<'static> {
 
 /// Ends the operation.
 pub(super) async fn end(turn: &Turn<'_>, step: Step, end: &End<'_>) -> Result<Next, Broken> {
+    end_and_go_on(turn, step, end, None).await
+}
+
+/// Ends the operation and begins one of ours that goes on with what is left.
+async fn end_and_go_on(
+    turn: &Turn<'_>,
+    step: Step,
+    end: &End<'_>,
+    follow_up: Option<(OperationKind, NewOperation<'_>)>,
+) -> Result<Next, Broken> {
     let engine = turn.engine;
+    let (fence, owner, follows) = (&turn.fence, turn.subject.kind, follow_up.is_some());
     let finish = async {
+        let Some(follow_up) = follow_up else {
+            return store::operation::finish(engine.db(), fence, &step, owner, end).await;
+        };
         let mut connection = engine.pool().acquire().await?;
-        store::operation::finish(&mut connection, &turn.fence, &step, turn.subject.kind, end).await
+        store::operation::finish_and_follow(&mut connection, fence, &step, owner, end, follow_up).await
     };
     engine.write("end", finish).await?;
     let kind = turn.subject.operation.kind.as_str();
@@ -283,7 +291,7 @@ pub(super) async fn end(turn: &Turn<'_>, step: Step, end: &End<'_>) -> Result<Ne
         operation = %turn.fence.operation, owner = %turn.fence.owner, kind, outcome = end.state.as_str(),
         instance = %turn.subject.instance.id, platform = %turn.subject.instance.platform, "{}", step.message
     );
-    if end.follow_up.is_some() {
+    if follows {
         engine.0.parts.wake.work(Lane::Async);
     }
     Ok(Next::Ended)

@@ -28,13 +28,17 @@ pub(super) struct Subject {
 impl Subject {
     /// Reads it; `None` if no operation runs for the owner.
     pub async fn load(engine: &Engine, claim: &store::owner::Claim) -> Result<Option<Self>, Broken> {
-        let Some(operation) = store::operation::live(engine.db(), claim.owner).await? else { return Ok(None) };
-        let binding = match claim.kind {
-            OwnerKind::Instance => None,
-            OwnerKind::Binding => store::binding::by_uid(engine.db(), claim.owner).await?,
+        let owner = async {
+            let binding = match claim.kind {
+                OwnerKind::Instance => None,
+                OwnerKind::Binding => store::binding::by_uid(engine.db(), claim.owner).await?,
+            };
+            let instance = binding.as_ref().map_or(claim.owner, |binding| binding.instance);
+            Ok((binding, store::instance::by_uid(engine.db(), instance).await?))
         };
-        let instance_uid = binding.as_ref().map_or(claim.owner, |binding| binding.instance);
-        let instance = store::instance::by_uid(engine.db(), instance_uid).await?;
+        let operation = store::operation::live(engine.db(), claim.owner);
+        let (operation, (binding, instance)) = tokio::try_join!(operation, owner)?;
+        let Some(operation) = operation else { return Ok(None) };
         let instance = instance.ok_or_else(|| Broken::new("the owner has no instance row"))?;
         Ok(Some(Self { kind: claim.kind, operation, instance, binding }))
     }

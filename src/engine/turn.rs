@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::OnceCell;
 
 use super::act::{self, Outcome};
 use super::plan::{self, Goal, Wanted};
@@ -37,6 +38,8 @@ pub(super) struct Turn<'a> {
     pub fence: Fence,
     pub subject: Subject,
     pub began: Instant,
+    /// What a binding's expressions may refer to of its instance.
+    pub instance_outputs: OnceCell<OutputMap>,
 }
 
 /// How far work towards a goal has come.
@@ -56,7 +59,8 @@ pub(super) async fn run(engine: &Engine, claim: &Claim, guard: &Guard) -> Result
         return Ok(None);
     };
     let fence = Fence { owner: claim.owner, epoch: claim.epoch, operation: subject.operation.id };
-    let mut turn = Turn { engine, guard, fence, subject, began: Instant::now() };
+    let instance_outputs = OnceCell::new();
+    let mut turn = Turn { engine, guard, fence, subject, began: Instant::now(), instance_outputs };
     // A turn passes a few phases at most; each sets the next one in the row and in memory.
     loop {
         let (kind, phase) = (turn.subject.operation.kind, turn.subject.operation.phase);
@@ -194,8 +198,9 @@ impl Turn<'_> {
             {
                 continue;
             }
-            let mut outputs = self.outputs(&rows).await?;
+            let mut outputs = OutputMap::new();
             if let Some(blueprint) = blueprint {
+                outputs = self.outputs(&rows).await?;
                 // What an update removes is no more, for what stays: that changes first, and then the other goes.
                 rows.iter().filter(|row| !blueprint.has(&row.key)).for_each(|row| drop(outputs.remove(&row.key)));
             }
@@ -296,8 +301,12 @@ impl Turn<'_> {
     async fn outputs(&self, rows: &[Resource]) -> Result<OutputMap, Broken> {
         let mut outputs = subject::outputs(self.engine.vault(), rows)?;
         if let Some(binding) = &self.subject.binding {
-            let rows = store::resource::of_owner(self.engine.db(), binding.instance).await?;
-            outputs.extend(subject::outputs(self.engine.vault(), &rows)?);
+            let read = async {
+                let rows = store::resource::of_owner(self.engine.db(), binding.instance).await?;
+                subject::outputs(self.engine.vault(), &rows)
+            };
+            // Read once: nothing changes an instance while one of its bindings is made or follows a change.
+            outputs.extend(self.instance_outputs.get_or_try_init(|| read).await?.clone());
         }
         Ok(outputs)
     }

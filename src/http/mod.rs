@@ -9,7 +9,9 @@ mod conditional;
 mod extract;
 mod front;
 mod gate;
+mod plain;
 mod probes;
+mod refusal;
 mod router;
 mod server;
 mod settings;
@@ -17,6 +19,7 @@ mod tls;
 mod v2;
 
 pub use front::Observer;
+pub use plain::{Ready, health};
 pub use router::{App, Metrics, probes, router};
 pub use server::{Server, Stop};
 pub use settings::Settings;

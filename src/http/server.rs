@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::refusal::Refusing;
 use super::settings::Settings;
 use super::tls::Tls;
 
@@ -165,9 +166,14 @@ impl Lane {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let builder = if is_http2 { &self.http2 } else { &self.http1 };
-        let connection = builder.serve_connection(TokioIo::new(stream), self.service.clone());
-        if let Err(error) = watcher.watch(connection).await {
+        let ended = if is_http2 {
+            let connection = self.http2.serve_connection(TokioIo::new(stream), self.service.clone());
+            watcher.watch(connection).await
+        } else {
+            let connection = self.http1.serve_connection(TokioIo::new(Refusing::new(stream)), self.service.clone());
+            watcher.watch(connection).await
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection broke");
         }
     }

@@ -18,6 +18,7 @@ use secrecy::SecretString;
 
 use super::leader::Held;
 use super::scope::{BrokerObject, Credential};
+use super::write::is_forbidden;
 use crate::config;
 use crate::metrics::ControllerMetrics;
 use crate::osb_client::{self, Auth, Client, Guard, Options};
@@ -121,7 +122,13 @@ impl Clients {
         if at.name.is_empty() || at.namespace.is_empty() {
             return Err(Error::Credentials("the reference to the Secret names no Secret".into()));
         }
-        Ok(Api::<Secret>::namespaced(self.kube.clone(), at.namespace).get_opt(at.name).await?)
+        match Api::<Secret>::namespaced(self.kube.clone(), at.namespace).get_opt(at.name).await {
+            Err(error) if is_forbidden(&error) => {
+                let Credential { namespace, name, .. } = at;
+                Err(Error::Credentials(format!("the controller may not read the Secret {namespace}/{name}")))
+            }
+            result => Ok(result?),
+        }
     }
 
     fn options<B: BrokerObject>(

@@ -29,6 +29,7 @@ pub struct Context {
     /// Whether this replica may act.
     pub held: Held,
     /// What brokers know this cluster by.
+    #[expect(dead_code, reason = "instances and bindings will use it")]
     pub cluster_id: String,
     /// What the watches have seen.
     pub seen: Seen,
@@ -43,6 +44,7 @@ impl Context {
     }
 }
 
+#[expect(dead_code, reason = "instances and bindings will use it")]
 /// What the watches have seen. It may be behind the API server by a moment: what decides over a deletion is read anew.
 pub struct Seen {
     /// Brokers, classes and plans of the cluster.
@@ -63,6 +65,7 @@ impl Seen {
 }
 
 /// Brokers, classes and plans of one scope.
+#[expect(dead_code, reason = "instances and bindings will use it")]
 pub struct CatalogSeen<S: Scope> {
     /// The brokers.
     pub brokers: Objects<S::Broker>,
@@ -90,6 +93,7 @@ impl<K: Object> Objects<K> {
     }
 
     /// The object of that name.
+    #[expect(dead_code, reason = "instances and bindings will use it")]
     pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         let mut at = ObjectRef::new(name);
         at.namespace = namespace.map(str::to_owned);

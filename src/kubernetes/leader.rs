@@ -67,10 +67,11 @@ impl Elector {
         let mut told = false;
         loop {
             let begun = Instant::now();
-            match self.try_acquire(&mut seen).await {
-                Ok(true) => return Held::until(begun + self.duration * 3 / 5),
-                Ok(false) => {}
-                Err(error) => {
+            // What takes longer is worth nothing: the lease would be half over.
+            match tokio::time::timeout(self.duration / 5, self.try_acquire(&mut seen)).await {
+                Ok(Ok(true)) => return Held::until(begun + self.duration * 3 / 5),
+                Ok(Ok(false)) | Err(_) => {}
+                Ok(Err(error)) => {
                     // Once is enough in a log; readiness says it all the time.
                     if !told {
                         tracing::warn!(lease.name = self.name, "the lease cannot be had: {error}");

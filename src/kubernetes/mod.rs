@@ -9,7 +9,7 @@
 //! | file | what |
 //! |---|---|
 //! | `api/` | the eight kinds, field by field |
-//! | `crds` | their CustomResourceDefinitions |
+//! | `crds/` | their CustomResourceDefinitions |
 //! | `run`, `leader`, `health`, `context`, `turn` | the controller as a whole; what every turn can use |
 //! | `broker/`, `catalog/`, `instance/`, `binding/` | one turn over an object of the kind |
 //! | `scope` | what the two scopes have in common |
@@ -22,6 +22,7 @@ mod broker;
 mod catalog;
 mod clients;
 mod context;
+pub mod crds;
 mod events;
 mod finalizer;
 mod health;

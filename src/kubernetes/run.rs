@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::watcher;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
 use super::api::{ServiceBinding, ServiceInstance};
@@ -33,6 +33,9 @@ pub enum Error {
     /// The API server.
     #[error("the API server: {0}")]
     Api(#[from] kube::Error),
+    /// What brokers know the cluster by.
+    #[error("the namespace kube-system may not be read, whose uid is the cluster's id: set CHANDLERY_CLUSTER_ID")]
+    NoClusterId,
     /// The CRDs.
     #[error("the kind {0} is not installed: apply what `chandlery controller crds` prints")]
     NoKind(String),
@@ -56,10 +59,10 @@ impl Controllers {
         check_kinds(&client, &settings.cluster).await?;
         let cluster_id = match &settings.cluster.cluster_id {
             Some(id) => id.clone(),
-            None => {
-                let system = Api::<Namespace>::all(client.clone()).get("kube-system").await?;
-                system.metadata.uid.unwrap_or_default()
-            }
+            None => match Api::<Namespace>::all(client.clone()).get("kube-system").await {
+                Err(error) if write::is_forbidden(&error) => return Err(Error::NoClusterId),
+                system => system?.metadata.uid.unwrap_or_default(),
+            },
         };
         let identity = settings.election.identity.clone().unwrap_or_else(|| {
             let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "chandlery".to_owned());

@@ -100,6 +100,9 @@ where
 {
     let kind = kind_of::<K>();
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    if context.settings.cluster.ignores(&namespace) {
+        return Ok(Action::await_change());
+    }
     let span = tracing::info_span!("turn", object.kind = kind, object.namespace = namespace, object.name = name);
     let begun = Instant::now();
     // A lost lease ends all turns from outside; this is for one that would begin at that moment.

@@ -52,6 +52,11 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     has_code(error, 409)
 }
 
+/// Our role does not allow it.
+pub fn is_forbidden(error: &kube::Error) -> bool {
+    has_code(error, 403)
+}
+
 fn has_code(error: &kube::Error, code: u16) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == code)
 }

@@ -132,6 +132,16 @@ impl Error {
         }
     }
 
+    /// What people should read: of a broker that is not reached also why (refused, an unknown certificate).
+    pub fn sentence(&self) -> String {
+        let Self::Unreachable(error) = self else { return self.to_string() };
+        let mut cause = std::error::Error::source(error);
+        while let Some(deeper) = cause.and_then(std::error::Error::source) {
+            cause = Some(deeper);
+        }
+        cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
+    }
+
     /// Whether a provision or a bind that failed like this may have left something that must be deleted: the table of
     /// the specification's "Orphan mitigation". A refusal with 4xx, and 200 whatever its body, never does.
     pub fn may_leave_an_orphan(&self) -> bool {

@@ -256,6 +256,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_broker_that_is_not_there_is_said_to_refuse() {
+        // Nobody listens on port 1.
+        let client = Client::new(Options::new("http://127.0.0.1:1")).unwrap();
+        let error = client.catalog(Headers::default(), None).await.unwrap_err();
+        assert!(error.sentence().to_lowercase().contains("refused"), "{}", error.sentence());
+        assert!(!error.may_leave_an_orphan());
+    }
+
+    #[tokio::test]
     async fn a_broker_that_says_nothing_ends_in_time() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -3,9 +3,9 @@
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
-use super::operation::NewOperation;
+use super::operation::{End, NewOperation, finishing};
 use super::owner::interval;
-use super::{Lane, Result, State};
+use super::{Fence, Lane, Result, State, Step, reference};
 use crate::osb::{BindingId, InstanceId, PlanId, PlatformName, ServiceId, Uid};
 use crate::vault::Sealed;
 
@@ -128,13 +128,19 @@ pub async fn count_locked(db: &mut PgConnection, instance: Uid) -> Result<i64> {
 
 /// Writes a new binding with its owner row (at the instance's platform and target), its bind operation and the first event.
 /// An id in use fails on the constraint `binding_id_key`.
-pub async fn insert(db: impl PgExecutor<'_>, new: &Binding, lane: Lane, operation: &NewOperation<'_>) -> Result<()> {
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    new: &Binding,
+    refers_to: &[Uid],
+    lane: Lane,
+    operation: &NewOperation<'_>,
+) -> Result<()> {
     sqlx::query!(
         "WITH o AS (INSERT INTO owner (uid, kind, platform, target, lane, run_at)
                     SELECT $1, 'binding', platform, target, $2, now() FROM owner WHERE uid = $3),
               b AS (INSERT INTO binding (uid, instance, id, service_id, plan_id, revision, context, app_guid, route,
-                                         predecessor, parameters, state)
-                    VALUES ($1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'creating')),
+                                         predecessor, parameters, refers_to, state)
+                    VALUES ($1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, 'creating')),
               op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline)
                      VALUES ($13, $1, 'bind', $14, $15, now() + $16))
          INSERT INTO event (owner, operation, actor, what, message)
@@ -155,6 +161,7 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Binding, lane: Lane, operatio
         operation.description,
         operation.actor,
         interval(operation.lasts),
+        &reference::column(refers_to),
     )
     .execute(db)
     .await?;
@@ -172,4 +179,21 @@ pub async fn set_state(db: impl PgExecutor<'_>, uid: Uid, state: State) -> Resul
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Ends the binding's operation.
+pub(super) async fn finish(db: impl PgExecutor<'_>, fence: &Fence, step: &Step, end: &End<'_>) -> Result<()> {
+    finishing!(
+        db,
+        fence,
+        step,
+        end,
+        "binding",
+        "UPDATE binding SET state = $10, answer = CASE WHEN $10 = 'deleted' THEN NULL ELSE COALESCE($11, answer) END,
+                revision = COALESCE(ended.revision, binding.revision),
+                deleted_at = CASE WHEN $10 = 'deleted' THEN now() END
+         FROM ended WHERE uid = ended.owner",
+        end.becomes.as_str(),
+        end.answer.map(Sealed::as_bytes),
+    )
 }

@@ -4,9 +4,9 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
 use super::gather::in_place;
-use super::operation::NewOperation;
+use super::operation::{End, NewOperation, finishing};
 use super::owner::interval;
-use super::{Fence, Lane, Result, State};
+use super::{Fence, Lane, Result, State, Step, reference};
 use crate::osb::{InstanceId, PlanId, PlatformName, ServiceId, Uid};
 use crate::vault::Sealed;
 
@@ -142,13 +142,19 @@ pub async fn lock_count(db: &mut PgConnection, platform: &PlatformName) -> Resul
 
 /// Writes a new instance with its owner row, its provision operation and the first event: one statement, one round trip.
 /// An id in use fails on the constraint `instance_id_key`.
-pub async fn insert(db: impl PgExecutor<'_>, new: &Instance, target: &str, operation: &NewOperation<'_>) -> Result<()> {
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    new: &Instance,
+    refers_to: &[Uid],
+    target: &str,
+    operation: &NewOperation<'_>,
+) -> Result<()> {
     sqlx::query!(
         "WITH o AS (INSERT INTO owner (uid, kind, platform, target, lane, run_at)
                     VALUES ($1, 'instance', $2, $3, $4, now())),
               i AS (INSERT INTO instance (uid, platform, id, service_id, plan_id, revision, organization, space, context,
-                                          target, parameters, maintenance_version, tags, offering, plan, state)
-                    VALUES ($1, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $20, $21, 'creating')),
+                                          target, parameters, maintenance_version, tags, offering, plan, refers_to, state)
+                    VALUES ($1, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $20, $21, $22, 'creating')),
               op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline)
                      VALUES ($16, $1, 'provision', $17, $18, now() + $19))
          INSERT INTO event (owner, operation, actor, what, message) VALUES ($1, $16, $2, 'accepted', $17)",
@@ -173,31 +179,41 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Instance, target: &str, opera
         interval(operation.lasts),
         new.offering,
         new.plan,
+        &reference::column(refers_to),
     )
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Sets the state of a locked instance.
+/// Sets the state of a locked instance to one that a request gives it.
 pub async fn set_state(db: impl PgExecutor<'_>, uid: Uid, state: State) -> Result<()> {
-    become_state(db, uid, state, None).await
-}
-
-/// The same, with what a fetch shows from now on; `None`: as before.
-pub(super) async fn become_state(db: impl PgExecutor<'_>, uid: Uid, state: State, shown: Option<&Value>) -> Result<()> {
     sqlx::query!(
         "UPDATE instance SET state = $2, updated_at = now(),
-                ready_at = CASE WHEN $2 = 'ready' THEN COALESCE(ready_at, now()) ELSE ready_at END,
-                deleted_at = CASE WHEN $2 = 'deleted' THEN now() ELSE deleted_at END,
-                shown = COALESCE($3, shown) WHERE uid = $1",
+                deleted_at = CASE WHEN $2 = 'deleted' THEN now() ELSE deleted_at END WHERE uid = $1",
         uid.uuid(),
         state.as_str(),
-        shown,
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Ends the instance's operation.
+pub(super) async fn finish(db: impl PgExecutor<'_>, fence: &Fence, step: &Step, end: &End<'_>) -> Result<()> {
+    finishing!(
+        db,
+        fence,
+        step,
+        end,
+        "instance",
+        "UPDATE instance SET state = $10, updated_at = now(), shown = COALESCE($11, shown),
+                ready_at = CASE WHEN $10 = 'ready' THEN COALESCE(ready_at, now()) ELSE ready_at END,
+                deleted_at = CASE WHEN $10 = 'deleted' THEN now() ELSE deleted_at END
+         FROM ended WHERE uid = ended.owner",
+        end.becomes.as_str(),
+        end.shown,
+    )
 }
 
 /// Locks the row before its owner, as requests do.
@@ -278,6 +294,7 @@ pub(super) async fn become_updated(
     sqlx::query!(
         "UPDATE instance SET plan_id = COALESCE(o.plan_id, instance.plan_id), plan = COALESCE(o.plan, instance.plan), revision = COALESCE(o.revision, instance.revision),
                 parameters = COALESCE($3, instance.parameters), context = COALESCE(o.context, instance.context),
+                refers_to = COALESCE(o.refers_to, instance.refers_to),
                 maintenance_version = CASE WHEN o.revision IS NULL THEN instance.maintenance_version
                                            ELSE o.maintenance_version END,
                 shown = $4, updated_at = now()

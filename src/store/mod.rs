@@ -15,6 +15,7 @@ pub mod operator;
 pub mod owner;
 pub mod place;
 pub mod poll;
+pub mod reference;
 pub mod replica;
 pub mod reseal;
 pub mod resource;

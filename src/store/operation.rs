@@ -6,7 +6,9 @@ use serde_json::Value;
 use sqlx::{Acquire, PgConnection, PgExecutor};
 
 use super::owner::interval;
-use super::{Error, Fence, Lane, OperationKind, OperationState, Phase, Result, State, Step, binding, instance};
+use super::{
+    Error, Fence, Lane, OperationKind, OperationState, Phase, Result, State, Step, binding, instance, reference,
+};
 use crate::osb::{OperationId, Uid};
 use crate::vault::Sealed;
 
@@ -38,6 +40,8 @@ pub struct Change {
     pub maintenance_version: Option<String>,
     /// The new context.
     pub context: Option<Value>,
+    /// The instances that the new parameters name.
+    pub refers_to: Option<Vec<Uid>>,
 }
 
 /// An operation's row, as engine and requests read it.
@@ -124,8 +128,8 @@ pub async fn accept(
               again AS (UPDATE resource SET run_at = now(), attempts = 0 FROM o
                         WHERE resource.owner = o.uid AND resource.class IS NOT NULL),
               op AS (INSERT INTO operation (id, owner, kind, description, actor, deadline, plan_id, revision, parameters,
-                                            maintenance_version, context, plan)
-                     VALUES ($3, $1, $4, $5, $6, now() + $7, $8, $9, $10, $11, $12, $13))
+                                            maintenance_version, context, plan, refers_to)
+                     VALUES ($3, $1, $4, $5, $6, now() + $7, $8, $9, $10, $11, $12, $13, $14))
          INSERT INTO event (owner, operation, actor, what, message)
          SELECT $1, $3, CASE WHEN $4 IN ('refresh', 'cleanup') THEN 'engine' ELSE platform END, 'accepted', $5 FROM o",
         owner.uuid(),
@@ -141,6 +145,7 @@ pub async fn accept(
         change.maintenance_version,
         change.context,
         change.plan,
+        change.refers_to.as_deref().map(reference::column) as Option<Vec<uuid::Uuid>>,
     )
     .execute(db)
     .await?;
@@ -284,70 +289,74 @@ pub struct End<'a> {
     pub answer: Option<&'a Sealed>,
     /// The owner is an instance and this is what a fetch shows of it from now on; `None`: as before.
     pub shown: Option<Value>,
-    /// Goes on with what is left, as an operation of its own: a cleanup, or a refresh of an instance.
-    pub follow_up: Option<(OperationKind, NewOperation<'a>)>,
 }
 
-/// Ends an operation: its state, the owner's state, the event and the schedule in one transaction. The lease is handed back
+/// Ends an operation: its state, the owner's state, the event and the schedule, in one statement. The lease is handed back
 /// with it, since nothing is left to do.
 pub async fn finish(
-    db: &mut PgConnection,
+    db: impl PgExecutor<'_>,
     fence: &Fence,
     step: &Step,
     kind: super::OwnerKind,
     end: &End<'_>,
 ) -> Result<()> {
+    match kind {
+        super::OwnerKind::Instance => instance::finish(db, fence, step, end).await,
+        super::OwnerKind::Binding => binding::finish(db, fence, step, end).await,
+    }
+}
+
+/// The same, and begins the operation that goes on with what is left.
+pub async fn finish_and_follow(
+    db: &mut PgConnection,
+    fence: &Fence,
+    step: &Step,
+    kind: super::OwnerKind,
+    end: &End<'_>,
+    (follows, operation): (OperationKind, NewOperation<'_>),
+) -> Result<()> {
     let mut transaction = db.begin().await?;
-    match kind {
-        super::OwnerKind::Instance => instance::lock_row(&mut transaction, fence.owner).await?,
-        super::OwnerKind::Binding => drop(binding::lock_row(&mut transaction, fence.owner).await?),
-    }
-    let done = sqlx::query!(
-        "WITH fence AS (UPDATE owner SET run_at = NULL, lease_id = NULL, lease_until = NULL
-                        WHERE uid = $1 AND epoch = $2 RETURNING uid),
-              logged AS (INSERT INTO event (owner, operation, actor, what, message, detail)
-                         SELECT uid, $3, 'engine', $4, $5, $6 FROM fence)
-         UPDATE operation SET state = $7, description = $5, finished_at = now(), instance_usable = $8, update_repeatable = $9
-         FROM fence WHERE id = $3 AND state = 'in progress'",
-        fence.owner.uuid(),
-        fence.epoch,
-        fence.operation.uuid(),
-        step.what,
-        step.message,
-        step.detail,
-        end.state.as_str(),
-        end.instance_usable,
-        end.update_repeatable,
-    )
-    .execute(&mut *transaction)
-    .await?;
-    if done.rows_affected() == 0 {
-        return Err(Error::Fenced);
-    }
-    match kind {
-        super::OwnerKind::Instance => {
-            instance::become_state(&mut *transaction, fence.owner, end.becomes, end.shown.as_ref()).await?;
-        }
-        super::OwnerKind::Binding => {
-            sqlx::query!(
-                "UPDATE binding SET state = $2, answer = CASE WHEN $2 = 'deleted' THEN NULL ELSE COALESCE($3, answer) END,
-                        revision = COALESCE((SELECT revision FROM operation WHERE id = $4), revision),
-                        deleted_at = CASE WHEN $2 = 'deleted' THEN now() END WHERE uid = $1",
-                fence.owner.uuid(),
-                end.becomes.as_str(),
-                end.answer.map(Sealed::as_bytes),
-                fence.operation.uuid(),
-            )
-            .execute(&mut *transaction)
-            .await?;
-        }
-    }
-    if let Some((kind, operation)) = &end.follow_up {
-        accept(&mut *transaction, fence.owner, *kind, Lane::Async, operation, &Change::default()).await?;
-    }
+    finish(&mut *transaction, fence, step, kind, end).await?;
+    accept(&mut *transaction, fence.owner, follows, Lane::Async, &operation, &Change::default()).await?;
     transaction.commit().await?;
     Ok(())
 }
+
+/// Ends the fence's operation and runs `$sql`, which makes of the owner's own row (`$table`) what becomes of it. That row is
+/// locked before the owner's, as requests do. `$1` to `$9` are the fence's, the step's and the end's, `$10` and on are the
+/// arguments; `$sql` reads `ended` (one row, or none if the epoch has moved on) and must touch just the owner's own row.
+macro_rules! finishing {
+    ($connection:expr, $fence:expr, $step:expr, $end:expr, $table:literal, $sql:literal, $($argument:expr),* $(,)?) => {{
+        let (fence, step): (&$crate::store::Fence, &$crate::store::Step) = ($fence, $step);
+        let end: &$crate::store::operation::End<'_> = $end;
+        let done = sqlx::query!(
+            "WITH locked AS (SELECT uid FROM " + $table + " WHERE uid = $1 FOR NO KEY UPDATE),
+             fence AS (UPDATE owner SET run_at = NULL, lease_id = NULL, lease_until = NULL FROM locked
+                       WHERE owner.uid = locked.uid AND epoch = $2
+                         AND EXISTS (SELECT FROM operation WHERE id = $3 AND state = 'in progress')
+                       RETURNING owner.uid),
+             ended AS (UPDATE operation SET state = $7, description = $5, finished_at = now(), instance_usable = $8,
+                                            update_repeatable = $9
+                       FROM fence WHERE id = $3 RETURNING operation.owner, operation.revision),
+             logged AS (INSERT INTO event (owner, operation, actor, what, message, detail)
+                        SELECT owner, $3, 'engine', $4, $5, $6 FROM ended) " + $sql,
+            fence.owner.uuid(),
+            fence.epoch,
+            fence.operation.uuid(),
+            step.what,
+            step.message,
+            step.detail,
+            end.state.as_str(),
+            end.instance_usable,
+            end.update_repeatable,
+            $($argument),*
+        )
+        .execute($connection)
+        .await?;
+        if done.rows_affected() == 0 { Err($crate::store::Error::Fenced) } else { Ok(()) }
+    }};
+}
+pub(super) use finishing;
 
 /// How many operations run, and for how many seconds the most overdue owner has been due.
 pub async fn backlog(db: impl PgExecutor<'_>) -> Result<(i64, f64)> {

@@ -6,6 +6,7 @@ mod admin;
 mod architecture;
 mod crash;
 mod drivers;
+mod kubernetes;
 mod lifecycle;
 mod master_key;
 mod osb_bind;

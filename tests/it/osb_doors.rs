@@ -286,3 +286,21 @@ async fn an_originating_identity_is_kept_and_a_broken_one_is_no_error(pool: PgPo
         sqlx::query_scalar("SELECT actor FROM operation ORDER BY created_at").fetch_all(&app.pool).await.unwrap();
     assert_eq!(actors, [Some(json!({ "platform": "kubernetes", "user": "duke" })), None]);
 }
+
+#[sqlx::test]
+async fn what_is_no_http_request_is_refused_with_a_body_too(pool: PgPool) {
+    let app = parcels::idle(pool).await;
+    let many = (0..200).map(|n| format!("h{n}: x\r\n")).collect::<String>();
+    for (request, status) in [
+        ("nonsense\r\n\r\n".to_owned(), "400"),
+        ("GET /v2/catalog HTTP/1.1\r\nhost x\r\n\r\n".to_owned(), "400"),
+        (format!("GET / HTTP/1.1\r\n{many}\r\n"), "431"),
+    ] {
+        let answer = app.say(&request).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer}"));
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        assert!(head.contains("content-type: application/json"), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert!(body["description"].is_string(), "{body}");
+    }
+}

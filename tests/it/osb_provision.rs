@@ -296,3 +296,36 @@ async fn a_reference_names_an_instance_of_the_same_owner_or_what_the_administrat
     change(json!({ "log_bucket": name })).await.expect(400);
     change(json!({ "log_bucket": logs })).await.expect(202);
 }
+
+#[sqlx::test]
+async fn what_another_instance_refers_to_stays_as_long_as_it_does(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let ids = app.ids("s3-bucket", "standard");
+    let logs = app.provision(&ids, json!({ "accept_access_logs": true })).await;
+    let id = app.provision(&ids, json!({ "log_bucket": logs })).await;
+    let gone = async |id: &str| app.delete(&at(&format!("{id}?{}&{ASYNC}", ids.query()))).await;
+    let change = async |id: &str, parameters: Value| {
+        app.patch(&at(&format!("{id}?{ASYNC}")), &parcels::patch(&ids, json!({ "parameters": parameters }))).await
+    };
+
+    for refused in [gone(&logs).await, change(&logs, json!({ "accept_access_logs": false })).await] {
+        let refused = refused.expect(422);
+        assert!(refused["description"].as_str().unwrap().contains(&id), "{refused}");
+        assert_eq!(refused["instance_usable"], true);
+    }
+    change(&logs, json!({ "event_bridge": true })).await.expect(202);
+    assert_eq!(app.settled(&at(&logs)).await["state"], "succeeded");
+
+    change(&id, json!({ "log_bucket": null })).await.expect(202);
+    assert_eq!(app.settled(&at(&id)).await["state"], "succeeded");
+
+    // Nobody refers to it now, but begins to at the moment it is deleted: either goes, never both.
+    let (deleted, changed) = tokio::join!(gone(&logs), change(&id, json!({ "log_bucket": logs })));
+    let seen = (deleted.status, changed.status);
+    assert!(matches!(seen, (202, 400) | (422, 202)), "{seen:?}");
+    if seen.0 == 422 {
+        assert_eq!(app.settled(&at(&id)).await["state"], "succeeded");
+        assert_eq!(app.deprovision(&id, &ids).await["state"], "succeeded");
+        assert_eq!(app.deprovision(&logs, &ids).await["state"], "succeeded");
+    }
+}

@@ -31,7 +31,7 @@ ASSETS = ("etcd", "kube-apiserver", "kubectl")
 
 
 def find(world):
-    """{name: path} of all programs. What has to be built takes about eight minutes on two cores, once."""
+    """{name: path} of all programs. What has to be built takes about ten minutes on two cores, once."""
     found = assets() or {}
     kept = {name: place(name) for name in PROGRAMS if name not in found}
     if not all(path.exists() for path in kept.values()):
@@ -95,6 +95,7 @@ def build(world, wanted):
     go = golang.find(scratch)
     for number, (name, path) in enumerate(wanted.items(), 1):
         build_one(world, go, name, path, f"{number} of {len(wanted)}")
+    print("Removing what only the builds needed (gigabytes)", file=sys.stderr, flush=True)
     shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -24,11 +24,7 @@ use crate::osb::Parameters;
     doc = "The credentials of an instance, in a Secret.",
     status = "BindingStatus",
     derive = "PartialEq",
-    derive = "Default",
-    printcolumn(name = "Service-Instance", type_ = "string", json_path = ".spec.instanceRef.name"),
-    printcolumn(name = "Secret-Name", type_ = "string", json_path = ".spec.secretName"),
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    derive = "Default"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceBindingSpec {

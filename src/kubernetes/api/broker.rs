@@ -20,10 +20,7 @@ use super::retry::Retry;
     doc = "A broker whose offerings the whole cluster can order.",
     status = "BrokerStatus",
     derive = "PartialEq",
-    derive = "Default",
-    printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    derive = "Default"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterServiceBrokerSpec {
@@ -46,10 +43,7 @@ pub struct ClusterServiceBrokerSpec {
     doc = "A broker whose offerings one namespace can order.",
     status = "BrokerStatus",
     derive = "PartialEq",
-    derive = "Default",
-    printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    derive = "Default"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceBrokerSpec {

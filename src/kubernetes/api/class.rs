@@ -16,10 +16,7 @@ use super::json::{Object, any_object, nullable};
     doc = "An offering of a cluster broker.",
     status = "CatalogStatus",
     derive = "PartialEq",
-    derive = "Default",
-    printcolumn(name = "External-Name", type_ = "string", json_path = ".spec.externalName"),
-    printcolumn(name = "Broker", type_ = "string", json_path = ".spec.clusterServiceBrokerName"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    derive = "Default"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterServiceClassSpec {
@@ -42,10 +39,7 @@ pub struct ClusterServiceClassSpec {
     doc = "An offering of a namespace's broker.",
     status = "CatalogStatus",
     derive = "PartialEq",
-    derive = "Default",
-    printcolumn(name = "External-Name", type_ = "string", json_path = ".spec.externalName"),
-    printcolumn(name = "Broker", type_ = "string", json_path = ".spec.serviceBrokerName"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    derive = "Default"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceClassSpec {

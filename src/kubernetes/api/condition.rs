@@ -72,8 +72,8 @@ pub trait Conditions {
     fn set(&mut self, type_: ConditionType, status: ConditionStatus, reason: &str, message: impl Into<String>) {
         let former = self.condition(type_).filter(|former| former.status == status);
         let since = former.map_or_else(now, |former| former.last_transition_time.clone());
-        let stated =
-            Condition { type_, status, last_transition_time: since, reason: reason.into(), message: message.into() };
+        let message = shortened(message.into());
+        let stated = Condition { type_, status, last_transition_time: since, reason: reason.into(), message };
         let (list, last) = self.parts();
         list.retain(|condition| condition.type_ != type_);
         list.push(stated);
@@ -93,6 +93,16 @@ pub trait Conditions {
 pub fn now() -> Time {
     let now = Timestamp::now();
     Time(now.round(Unit::Second).unwrap_or(now))
+}
+
+/// Brokers may say a lot; an object of the API has an end.
+fn shortened(mut message: String) -> String {
+    const LONGEST: usize = 4096;
+    if message.len() > LONGEST {
+        message.truncate((0..=LONGEST - 4).rev().find(|end| message.is_char_boundary(*end)).unwrap_or_default());
+        message.push('…');
+    }
+    message
 }
 
 /// What svcat and kubectl show: the type of the last condition if it holds, else its reason.
@@ -126,6 +136,8 @@ mod tests {
         assert_eq!(status.last_condition_state, "Ready");
         status.unset(Ready);
         assert_eq!(status.last_condition_state, "");
+        status.set(Ready, False, "R", "ü".repeat(1_000_000));
+        assert!(status.conditions[0].message.len() <= 4096);
     }
 
     #[test]

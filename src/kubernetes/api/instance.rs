@@ -24,11 +24,7 @@ use crate::osb::Parameters;
     doc = "An instance of an offering.",
     status = "InstanceStatus",
     derive = "PartialEq",
-    derive = "Default",
-    printcolumn(name = "Class", type_ = "string", json_path = ".status.userSpecifiedClassName"),
-    printcolumn(name = "Plan", type_ = "string", json_path = ".status.userSpecifiedPlanName"),
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    derive = "Default"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceInstanceSpec {

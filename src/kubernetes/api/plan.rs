@@ -18,11 +18,7 @@ use super::reference::LocalRef;
     doc = "A plan of a cluster broker's offering.",
     status = "CatalogStatus",
     derive = "PartialEq",
-    derive = "Default",
-    printcolumn(name = "External-Name", type_ = "string", json_path = ".spec.externalName"),
-    printcolumn(name = "Broker", type_ = "string", json_path = ".spec.clusterServiceBrokerName"),
-    printcolumn(name = "Class", type_ = "string", json_path = ".spec.clusterServiceClassRef.name"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    derive = "Default"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterServicePlanSpec {
@@ -48,11 +44,7 @@ pub struct ClusterServicePlanSpec {
     doc = "A plan of a namespace's broker's offering.",
     status = "CatalogStatus",
     derive = "PartialEq",
-    derive = "Default",
-    printcolumn(name = "External-Name", type_ = "string", json_path = ".spec.externalName"),
-    printcolumn(name = "Broker", type_ = "string", json_path = ".spec.serviceBrokerName"),
-    printcolumn(name = "Class", type_ = "string", json_path = ".spec.serviceClassRef.name"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    derive = "Default"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ServicePlanSpec {

@@ -9,4 +9,4 @@ mod usage;
 
 pub use labels::{class_labels, plan_labels};
 pub use turn::{reconcile_class, reconcile_plan};
-pub use usage::{Users, users};
+pub use usage::users;

@@ -19,6 +19,8 @@ use chandlery::store::{Lane, Wake};
 use chandlery::vault::{FileMasterKey, MasterKey, Vault};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -274,6 +276,15 @@ impl TestApp {
     /// A request with nothing.
     pub fn bare(&self, method: Method, path: &str) -> Raw {
         Raw::new(&self.client, method, format!("{}{path}", self.url))
+    }
+
+    /// What comes back for these very bytes, until the connection is closed.
+    pub async fn say(&self, bytes: &str) -> String {
+        let mut stream = TcpStream::connect(self.url.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Reply {
