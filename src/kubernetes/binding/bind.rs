@@ -92,7 +92,6 @@ pub async fn gathered(work: &Work<'_>) -> Result<Result<Gathered, Obstacle>, Err
 async fn begin(work: &mut Work<'_>, target: &Target, parameters: &Gathered) -> Result<(), Error> {
     if !finalizer::is_put(&work.binding) {
         work.binding = finalizer::put(&work.api, &work.binding).await?;
-        work.binding.status.get_or_insert_default();
     }
     let properties = properties(work, parameters);
     work.save(|status| state::begin(status, &target.place, properties)).await

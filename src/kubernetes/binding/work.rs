@@ -37,8 +37,7 @@ pub struct Work<'a> {
 impl<'a> Work<'a> {
     /// Begins with what the watch has shown.
     pub fn new(cx: &'a Context, binding: &ServiceBinding) -> Self {
-        let mut binding = binding.clone();
-        binding.status.get_or_insert_default();
+        let binding = binding.clone();
         let api = ServiceBinding::api(cx.client.clone(), binding.namespace().as_deref());
         Self { cx, api, binding }
     }
@@ -50,7 +49,6 @@ impl<'a> Work<'a> {
             return Ok(false);
         }
         self.binding = now;
-        self.binding.status.get_or_insert_default();
         Ok(true)
     }
 
@@ -77,7 +75,6 @@ impl<'a> Work<'a> {
         status.reconciled_generation = wanted.metadata.generation.unwrap_or_default();
         let former = self.binding.status.as_ref().and_then(|status| status.condition(ConditionType::Ready)).cloned();
         self.binding = write::status(&self.api, &self.binding, &wanted).await?;
-        self.binding.status.get_or_insert_default();
         let present = self.binding.status.as_ref().and_then(|status| status.condition(ConditionType::Ready));
         if let Some(present) = present {
             self.tell(former.as_ref(), present);
