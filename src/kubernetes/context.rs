@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use super::api::{Backoff, ServiceBinding, ServiceInstance};
+use super::api::{Backoff, ServiceInstance};
 use super::broker::Tags;
 use super::clients::Clients;
 use super::events::Events;
@@ -50,14 +50,17 @@ pub struct Seen {
     pub namespaced: CatalogSeen<Namespaced>,
     /// All instances.
     pub instances: Objects<ServiceInstance>,
-    /// All bindings.
-    pub bindings: Objects<ServiceBinding>,
 }
 
 impl Seen {
     /// Ends when all brokers, classes and plans have been seen once.
     pub async fn catalogs_ready(&self) {
         tokio::join!(self.cluster.ready(), self.namespaced.ready());
+    }
+
+    /// Ends when the instances have been seen, too.
+    pub async fn ready(&self) {
+        tokio::join!(self.catalogs_ready(), self.instances.ready());
     }
 }
 

@@ -112,8 +112,9 @@ impl Controllers {
         let (cluster, cluster_seen) = CatalogControllers::<Cluster>::new(self, on_cluster);
         let (namespaced, namespaced_seen) = CatalogControllers::<Namespaced>::new(self, true);
         let (instances, instances_seen) = self.controllers::<ServiceInstance>(true);
-        let (bindings, bindings_seen) = self.controllers::<ServiceBinding>(true);
+        let (bindings, _) = self.controllers::<ServiceBinding>(true);
         let instances = self.with_scopes(instances, |all, scope| instance::watching(all, &self.client, scope));
+        let bindings = self.with_scopes(bindings, |bindings, scope| binding::watching(bindings, &self.client, scope));
         let events = Events::start(self.client.clone(), self.identity.clone(), self.metrics.clone());
         let brokers = self.settings.brokers.clone();
         let context = Arc::new(Context {
@@ -128,7 +129,6 @@ impl Controllers {
                 cluster: cluster_seen,
                 namespaced: namespaced_seen,
                 instances: instances_seen,
-                bindings: bindings_seen,
             },
             tags: Tags::default(),
         });
@@ -136,12 +136,15 @@ impl Controllers {
         tokio::join!(
             cluster.run(&context, &stop),
             namespaced.run(&context, &stop),
+            // A class (or an instance) that has not been seen yet is not one that is not there.
             async {
-                // A class that has not been seen yet is not one that is not there.
                 context.seen.catalogs_ready().await;
                 drive(instances, Arc::clone(&context), stop.clone(), instance::reconcile).await;
             },
-            drive(bindings, Arc::clone(&context), stop.clone(), binding::reconcile),
+            async {
+                context.seen.ready().await;
+                drive(bindings, Arc::clone(&context), stop.clone(), binding::reconcile).await;
+            },
         );
     }
 

@@ -20,7 +20,8 @@ mod transform;
 mod user;
 
 pub use binding::{
-    BindingOperation, BindingProperties, BindingStatus, ServiceBinding, ServiceBindingSpec, UnbindStatus,
+    BindingOperation, BindingPlace, BindingProperties, BindingRotation, BindingStatus, NextBinding, RetiredBinding,
+    ServiceBinding, ServiceBindingSpec, UnbindStatus,
 };
 pub use broker::{
     AuthInfo, BrokerSpec, BrokerStatus, CatalogRestrictions, ClusterServiceBroker, ClusterServiceBrokerSpec, Login,
