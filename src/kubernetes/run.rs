@@ -125,11 +125,7 @@ impl Controllers {
             clients: Clients::new(self.client.clone(), brokers, held.clone(), self.metrics.clone()),
             held,
             cluster_id: self.cluster_id.clone(),
-            seen: Seen {
-                cluster: cluster_seen,
-                namespaced: namespaced_seen,
-                instances: instances_seen,
-            },
+            seen: Seen { cluster: cluster_seen, namespaced: namespaced_seen, instances: instances_seen },
             tags: Tags::default(),
         });
         self.health.working();

@@ -12,7 +12,7 @@ use super::work::{Outcome, With, Work, call, no_broker};
 use super::{decide, rotation};
 use crate::kubernetes::api::BindingProperties;
 use crate::kubernetes::finalizer;
-use crate::kubernetes::parameters::{self, Gathered};
+use crate::kubernetes::parameters::{self, Given};
 use crate::kubernetes::turn::{Error, Turn};
 use crate::osb::{
     BindRequest, BindingId, BindingMetadata, BindingResponse, Credentials, FetchQuery, InstanceId, PlanId, ServiceId,
@@ -79,17 +79,14 @@ async fn free(work: &Work<'_>) -> Result<Plan, Trouble> {
 }
 
 /// Parameters, or what is wrong with them.
-pub async fn gathered(work: &Work<'_>) -> Result<Result<Gathered, Obstacle>, Error> {
+pub async fn gathered(work: &Work<'_>) -> Result<Result<Given, Obstacle>, Error> {
     let spec = &work.binding.spec;
-    let all = parameters::gather(&work.cx.client, work.namespace(), spec.parameters.as_ref(), &spec.parameters_from);
-    match all.await {
-        Ok(gathered) => Ok(Ok(gathered)),
-        Err(parameters::Error::Wrong(text)) => Ok(Err(Obstacle::new(reason::PARAMETERS, format!("{text}.")))),
-        Err(parameters::Error::Api(error)) => Err(error.into()),
-    }
+    let own = spec.parameters.as_ref();
+    let given = parameters::gather(&work.cx.client, work.namespace(), None, own, &spec.parameters_from).await?;
+    Ok(given.map_err(|text| Obstacle::new(reason::PARAMETERS, text)))
 }
 
-async fn begin(work: &mut Work<'_>, target: &Target, parameters: &Gathered) -> Result<(), Error> {
+async fn begin(work: &mut Work<'_>, target: &Target, parameters: &Given) -> Result<(), Error> {
     if !finalizer::is_put(&work.binding) {
         work.binding = finalizer::put(&work.api, &work.binding).await?;
     }
@@ -98,16 +95,16 @@ async fn begin(work: &mut Work<'_>, target: &Target, parameters: &Gathered) -> R
 }
 
 /// What is asked for, as far as it may be seen.
-pub fn properties(work: &Work<'_>, parameters: &Gathered) -> BindingProperties {
+pub fn properties(work: &Work<'_>, parameters: &Given) -> BindingProperties {
     BindingProperties {
-        parameters: parameters.shown.clone(),
+        parameters: Some(parameters.shown.clone()).filter(|shown| !shown.0.is_empty()),
         parameter_checksum: parameters.checksum.clone(),
         user_info: work.binding.spec.user_info.clone(),
     }
 }
 
 /// The same bind is sent again only if it is the same.
-fn differs(work: &Work<'_>, target: &Target, parameters: &Gathered) -> Option<&'static str> {
+fn differs(work: &Work<'_>, target: &Target, parameters: &Given) -> Option<&'static str> {
     let status = work.status();
     let sent = status.in_progress_properties.unwrap_or_default();
     if sent.parameter_checksum != parameters.checksum {

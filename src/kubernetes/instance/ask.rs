@@ -1,13 +1,10 @@
 //! What is read before the broker is asked, and the asking: provision and update.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 
 use super::failure::Failure;
-use super::parameters::{self, Given};
 use super::refs::{self, Found, Trouble};
 use super::request::{self, Place};
 use super::turn::Turning;
@@ -19,6 +16,7 @@ use crate::kubernetes::api::{
     ServiceInstance,
 };
 use crate::kubernetes::clients;
+use crate::kubernetes::parameters::{self, Given};
 use crate::kubernetes::scope::{Cluster, Namespaced};
 use crate::kubernetes::turn::{Error, Turn};
 use crate::kubernetes::write;
@@ -111,21 +109,9 @@ impl<'a> Turning<'a> {
     /// The parameters; the inner error is a sentence for the user.
     async fn given(&self, status: &InstanceStatus) -> Result<Result<Given, String>, Error> {
         let spec = &self.object.spec;
-        let mut secrets = BTreeMap::new();
-        let api: Api<Secret> = Api::namespaced(self.cx.client.clone(), &self.object.namespace().unwrap_or_default());
-        for source in spec.parameters_from.iter().filter_map(|source| source.secret_key_ref.as_ref()) {
-            if !secrets.contains_key(&source.name) && !source.name.is_empty() {
-                let secret = match api.get_opt(&source.name).await {
-                    Err(error) if write::is_forbidden(&error) => {
-                        return Ok(Err(format!("The controller may not read the Secret {:?}.", source.name)));
-                    }
-                    secret => secret?,
-                };
-                secrets.insert(source.name.clone(), secret);
-            }
-        }
-        let defaults = status.default_provision_parameters.as_ref();
-        Ok(parameters::merge(defaults, spec.parameters.as_ref(), &spec.parameters_from, &secrets))
+        let namespace = self.object.namespace().unwrap_or_default();
+        let (defaults, own) = (status.default_provision_parameters.as_ref(), spec.parameters.as_ref());
+        Ok(parameters::gather(&self.cx.client, &namespace, defaults, own, &spec.parameters_from).await?)
     }
 
     /// The user wants what cannot be: nothing is sent until the spec changes.

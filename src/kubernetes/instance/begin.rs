@@ -1,11 +1,11 @@
 //! What the status says before a call goes out. It is written first: whoever finds it knows what may be at the broker.
 
-use super::parameters::Given;
 use super::refs::Found;
 use crate::kubernetes::api::{
     ConditionStatus, ConditionType, Conditions, DeprovisionStatus, InstanceOperation, InstanceProperties,
     InstanceStatus, ProvisionStatus, ServiceInstanceSpec, now,
 };
+use crate::kubernetes::parameters::Given;
 
 /// A provision or an update is about to be sent.
 pub fn order(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::parameters::Given;
+use crate::kubernetes::parameters::Given;
 use crate::kubernetes::{clients, turn};
 use crate::osb_client;
 

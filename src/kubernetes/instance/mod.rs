@@ -12,7 +12,7 @@
 //! | file | what |
 //! |---|---|
 //! | `step` | what to do next, from the object alone |
-//! | `refs`, `parameters`, `unset`, `work` | what the user wants, and whether the broker must be asked for it |
+//! | `refs`, `unset`, `work` | what the user wants, and whether the broker must be asked for it |
 //! | `begin`, `answer`, `ending`, `poll`, `failure` | what a request and its answer mean for the status |
 //! | `request` | what is sent |
 //! | `turn`, `ask`, `delete` | the effects: read, call, write |
@@ -24,7 +24,6 @@ mod begin;
 mod delete;
 mod ending;
 mod failure;
-mod parameters;
 mod poll;
 mod refs;
 mod request;

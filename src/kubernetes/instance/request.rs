@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::parameters::Given;
 use super::refs::Found;
 use super::work::Change;
 use crate::kubernetes::api::InstanceProperties;
+use crate::kubernetes::parameters::Given;
 use crate::osb::{
     Context, DeleteQuery, LastOperationQuery, Parameters, PlanId, PreviousValues, ProvisionRequest, ServiceId,
     UpdateRequest,
@@ -97,8 +97,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::kubernetes::instance::parameters::merge;
     use crate::kubernetes::instance::unset::Taken;
+    use crate::kubernetes::parameters::merge;
 
     const PLACE: Place<'_> = Place { cluster_id: "c", namespace: "team", name: "db" };
 

@@ -1,11 +1,11 @@
 //! Whether the broker must be asked for something: from what the user wants and what the broker was last known to have.
 
-use super::parameters::Given;
 use super::refs::{Found, Trouble};
 use super::unset::{Taken, taken};
 use crate::kubernetes::api::{
     InstanceOperation, InstanceProperties, InstanceStatus, ProvisionStatus, ServiceInstanceSpec,
 };
+use crate::kubernetes::parameters::Given;
 
 /// What is to be asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +113,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kubernetes::instance::parameters::merge;
+    use crate::kubernetes::parameters::merge;
 
     fn found(plan: &str) -> Found {
         let schema = json!({"properties": {"free": {"type": ["string", "null"]}}});
