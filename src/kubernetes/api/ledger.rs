@@ -24,7 +24,8 @@ pub struct Ledger {
     /// Since when the operation is polled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polling_since: Option<Time>,
-    /// An update ended in a way that does not tell what the broker has now: the next one names everything.
+    /// A call ended in a way that does not tell what the broker has now: the next update names everything, and what was to
+    /// be made is deleted with the object.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
     /// The broker said that the instance cannot be used any more (`instance_usable`).

@@ -102,6 +102,12 @@ pub fn provision_failed(status: &mut InstanceStatus, failure: &Failure, adopts: 
         let reason = failure.reason("ProvisionCallFailed", "ErrorCallingProvision");
         let adopted = " The id is the spec's own, so nothing is deleted at the broker; the request is repeated.";
         let message = if failure.orphan { format!("{message}{adopted}") } else { message };
+        let ledger = status.ledger_mut();
+        ledger.unsettled |= failure.orphan;
+        if !ledger.unsettled {
+            // Nothing was made. An id that is somebody else's must not be deleted with this object.
+            status.deprovision_status = DeprovisionStatus::NotRequired;
+        }
         again(status, reason, &message, failure, rules);
     }
 }
@@ -243,6 +249,8 @@ mod tests {
             assert_eq!(reasons(&status), expected, "{code}");
             assert_eq!(status.retry.is_some(), retried, "{code}");
             assert_eq!(status.orphan_mitigation_in_progress, !expected[2].is_empty(), "{code}");
+            let required = status.deprovision_status == DeprovisionStatus::Required;
+            assert_eq!(required, code >= 500 || code == 0, "{code}: nothing was made, so nothing is deleted");
             let ended = status.operation().is_none();
             assert_eq!((ended, status.in_progress_properties.is_none()), (code == 400, code == 400), "{code}");
         }

@@ -20,8 +20,8 @@ use crate::kubernetes::parameters::{self, Given};
 use crate::kubernetes::scope::{Cluster, Namespaced};
 use crate::kubernetes::turn::{Error, Turn};
 use crate::kubernetes::write;
-use crate::osb::{InstanceId, OriginatingIdentity, Parameters};
-use crate::osb_client::{Headers, Status};
+use crate::osb::{InstanceId, OriginatingIdentity, Parameters, ProvisionResponse};
+use crate::osb_client::{Answer, Headers, Status};
 
 impl<'a> Turning<'a> {
     /// Finds what the instance is of, sees what the broker lacks, and asks for it.
@@ -127,25 +127,27 @@ impl<'a> Turning<'a> {
 
     async fn provision(&mut self, mut status: InstanceStatus, found: &Found, given: &Given) -> Turn {
         let spec = self.object.spec.clone();
-        begin::order(&mut status, InstanceOperation::Provision, &spec, self.generation(), found, given);
-        self.write(status).await?;
         let namespace = self.object.namespace().unwrap_or_default();
         let space = Api::<Namespace>::all(self.cx.client.clone()).get(&namespace).await?.uid().unwrap_or_default();
+        begin::order(&mut status, InstanceOperation::Provision, &spec, self.generation(), found, given);
+        let broker = match self.broker(found.cluster, &found.broker).await {
+            Ok(broker) => broker,
+            // Nothing goes out.
+            Err(error) => {
+                answer::provision_failed(&mut status, &Failure::of(error)?, self.adopts(), self.rules());
+                self.write(status).await?;
+                return Ok(self.later());
+            }
+        };
+        self.write(status).await?;
         let request = request::provision(&self.place(&namespace), &space, found, given);
         let (identity, request_id) = (self.identity(), request_id());
         let headers = Headers { identity: identity.as_ref(), request_id: Some(&request_id) };
         let id = self.id();
-        let result = match self.broker(found.cluster, &found.broker).await {
-            Ok(broker) => broker.call("provision", broker.client.provision(headers, &id, &request, true)).await,
-            Err(error) => Err(error),
-        };
+        let result = broker.call("provision", broker.client.provision(headers, &id, &request, true)).await;
         let mut status = self.status();
         match result {
-            Ok(answer) if answer.status == Status::Accepted => {
-                let body = answer.body;
-                answer::accepted(&mut status, body.operation, body.dashboard_url, self.rules(), answer.retry_after);
-            }
-            Ok(answer) => answer::succeeded(&mut status, answer.body.dashboard_url),
+            Ok(answer) => self.answered(&mut status, answer),
             Err(error) => {
                 let failure = Failure::of(error)?.scrubbed(given);
                 answer::provision_failed(&mut status, &failure, self.adopts(), self.rules());
@@ -157,26 +159,26 @@ impl<'a> Turning<'a> {
 
     async fn update(&mut self, mut status: InstanceStatus, found: &Found, given: &Given, change: &Change) -> Turn {
         let spec = self.object.spec.clone();
+        let namespace = self.object.namespace().unwrap_or_default();
         begin::order(&mut status, InstanceOperation::Update, &spec, self.generation(), found, given);
         status.ledger_mut().remark = remark(&change.taken);
+        let broker = match self.broker(found.cluster, &found.broker).await {
+            Ok(broker) => broker,
+            Err(error) => {
+                answer::update_failed(&mut status, &Failure::of(error)?, self.rules());
+                self.write(status).await?;
+                return Ok(self.later());
+            }
+        };
         self.write(status).await?;
-        let namespace = self.object.namespace().unwrap_or_default();
         let mut status = self.status();
         let had = status.external_properties.as_ref();
         let request = request::update(&self.place(&namespace), found, had, given, change);
         let (identity, request_id) = (self.identity(), request_id());
         let headers = Headers { identity: identity.as_ref(), request_id: Some(&request_id) };
         let id = self.id();
-        let result = match self.broker(found.cluster, &found.broker).await {
-            Ok(broker) => broker.call("update", broker.client.update(headers, &id, &request, true)).await,
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(answer) if answer.status == Status::Accepted => {
-                let body = answer.body;
-                answer::accepted(&mut status, body.operation, body.dashboard_url, self.rules(), answer.retry_after);
-            }
-            Ok(answer) => answer::succeeded(&mut status, answer.body.dashboard_url),
+        match broker.call("update", broker.client.update(headers, &id, &request, true)).await {
+            Ok(answer) => self.answered(&mut status, answer),
             Err(error) => {
                 let failure = Failure::of(error)?.scrubbed(given);
                 answer::update_failed(&mut status, &failure, self.rules());
@@ -184,6 +186,16 @@ impl<'a> Turning<'a> {
         }
         self.write(status).await?;
         Ok(self.later())
+    }
+
+    /// The broker has done it, or works on it.
+    fn answered(&self, status: &mut InstanceStatus, answer: Answer<ProvisionResponse>) {
+        let Answer { status: code, body, retry_after } = answer;
+        if code == Status::Accepted {
+            answer::accepted(status, body.operation, body.dashboard_url, self.rules(), retry_after);
+        } else {
+            answer::succeeded(status, body.dashboard_url);
+        }
     }
 
     /// The broker of that name, ready to be called.

@@ -24,6 +24,9 @@ pub fn order(
         status.operation_start_time = Some(now());
         status.ledger_mut().failures = 0;
     }
+    // The last call was not answered, as far as is known: whatever this one says, something may be there.
+    let unanswered = status.operation() == Some(operation) && status.retry.is_none();
+    status.ledger_mut().unsettled |= unanswered;
     status.current_operation = Some(operation);
     status.in_progress_properties = Some(properties(spec, found, given));
     status.last_operation = None;

@@ -27,6 +27,7 @@ fn mitigated(status: &mut InstanceStatus, rules: Rules) {
     let (since, failed) = (status.operation_start_time.clone(), status.holds(ConditionType::Failed));
     let asked = status.in_progress_properties.as_ref().map(|asked| asked.parameter_checksum.clone());
     ended(status);
+    status.ledger_mut().unsettled = false;
     status.deprovision_status = DeprovisionStatus::NotRequired;
     status.provision_status = ProvisionStatus::NotProvisioned;
     status.unset(ConditionType::OrphanMitigation);

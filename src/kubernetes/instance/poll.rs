@@ -58,6 +58,7 @@ pub fn refused(status: &mut InstanceStatus, failure: &Failure, with: Polled) {
         Some(404 | 410) if status.operation() == Some(InstanceOperation::Provision) => {
             if with.adopts {
                 status.async_op_in_progress = false;
+                status.ledger_mut().unsettled = true;
                 super::answer::again(status, REASON, &message, failure, with.rules);
             } else {
                 status.ledger_mut().failures += 1;

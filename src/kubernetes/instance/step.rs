@@ -56,7 +56,8 @@ pub fn next(instance: &ServiceInstance) -> Step {
     let wait = status.retry.as_ref().and_then(Retry::wait);
     if deleting {
         return match status.operation() {
-            None if !is_required(status) => Step::Release,
+            // The attempts to make it were all refused.
+            None | Some(InstanceOperation::Provision) if !is_required(status) => Step::Release,
             Some(InstanceOperation::Deprovision) => match wait {
                 Some(wait) => Step::Wait(wait),
                 None if status.async_op_in_progress => Step::Poll,
@@ -158,6 +159,14 @@ mod tests {
             ("failed for now", false, true, 2, &op("Provision", waits(&none)), "Wait"),
             ("failed for now and changed", false, true, 3, &op("Provision", waits(&none)), "Work"),
             ("going on", false, true, 2, &op("Provision", polled.clone()), "Poll"),
+            (
+                "always refused and deleted",
+                true,
+                true,
+                2,
+                &op("Provision", json!({"deprovisionStatus": "NotRequired"})),
+                "Release",
+            ),
             ("going on, not yet", false, true, 3, &op("Update", waits(&polled)), "Wait"),
             ("going on and deleted", true, true, 2, &op("Provision", waits(&polled)), "Delete"),
             ("left something", false, true, 2, &op("Provision", mitigated.clone()), "Mitigate"),

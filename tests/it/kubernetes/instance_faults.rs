@@ -89,6 +89,13 @@ async fn an_instance_that_was_there_before_is_not_deleted_for_a_failure() {
     shop.ready("i").await;
     assert_eq!((shop.heard(Method::PUT).len(), shop.heard(Method::DELETE).len()), (3, 0));
     assert!(shop.heard(Method::PUT)[0].path.starts_with("/v2/service_instances/precious?"));
+    // It is somebody else's: it does not go with the object of who asked for it.
+    shop.answers(Method::PUT, 1000, 409, no("it is not yours"));
+    shop.order("thief", json!({"externalID": "other"})).await;
+    shop.reason("thief", "ProvisionCallFailed").await;
+    shop.delete("thief").await;
+    shop.gone("thief").await;
+    assert_eq!(shop.heard(Method::DELETE).len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
