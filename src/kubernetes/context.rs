@@ -29,7 +29,6 @@ pub struct Context {
     /// Whether this replica may act.
     pub held: Held,
     /// What brokers know this cluster by.
-    #[expect(dead_code, reason = "instances and bindings will use it")]
     pub cluster_id: String,
     /// What the watches have seen.
     pub seen: Seen,
@@ -44,7 +43,6 @@ impl Context {
     }
 }
 
-#[expect(dead_code, reason = "instances and bindings will use it")]
 /// What the watches have seen. It may be behind the API server by a moment: what decides over a deletion is read anew.
 pub struct Seen {
     /// Brokers, classes and plans of the cluster.
@@ -54,6 +52,7 @@ pub struct Seen {
     /// All instances.
     pub instances: Objects<ServiceInstance>,
     /// All bindings.
+    #[expect(dead_code, reason = "instances will use it")]
     pub bindings: Objects<ServiceBinding>,
 }
 
@@ -65,7 +64,6 @@ impl Seen {
 }
 
 /// Brokers, classes and plans of one scope.
-#[expect(dead_code, reason = "instances and bindings will use it")]
 pub struct CatalogSeen<S: Scope> {
     /// The brokers.
     pub brokers: Objects<S::Broker>,
@@ -93,7 +91,6 @@ impl<K: Object> Objects<K> {
     }
 
     /// The object of that name.
-    #[expect(dead_code, reason = "instances and bindings will use it")]
     pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         let mut at = ObjectRef::new(name);
         at.namespace = namespace.map(str::to_owned);

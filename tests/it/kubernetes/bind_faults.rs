@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use chandlery::kubernetes::api::{ConditionType, Conditions, ServiceBinding};
 use http::Method;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::binder::{Binder, Fault};
-use super::bindings::{QUICK, bound, data, holds, make, ready, with_reason};
-use super::world::{gone, until};
+use super::bindings::{QUICK, bound, data, holds, make, order, ready, with_reason};
+use super::world::{World, gone, until};
 
 /// A failure, whether it may leave an orphan, and whether it goes away by itself.
 fn table() -> Vec<(&'static str, Fault, bool)> {
@@ -123,6 +123,78 @@ async fn a_controller_that_dies_before_it_has_the_answer_loses_nothing() {
     bound(&world, "b").await;
     assert_eq!(data(&world.here::<Secret>().get("b").await.unwrap())["password"], "hunter1");
     assert_eq!((binder.made(), binder.asked(Method::PUT).len()), (1, 2), "the same bind again, and nothing made twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_comes_while_the_bind_runs_stays_and_the_credentials_are_not_lost() {
+    let binder = Binder::start().await;
+    binder.fault(Method::PUT, "service_bindings", 1, Fault::Late(Duration::from_millis(400)));
+    let Some((world, running)) = ready(&binder).await else { return };
+    make(&world, "b", json!({}), json!({})).await;
+    while binder.asked(Method::PUT).is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.secret("b", &[("theirs", "x")]).await;
+    with_reason(&world, "b", "ErrorInjectingBindResult").await;
+    running.kill().await;
+    let _second = world.start(&QUICK).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(binder.asked(Method::PUT).len(), 1, "D7: it is not sent again and again");
+    let theirs = world.here::<Secret>().get("b").await.unwrap();
+    assert_eq!(data(&theirs).into_keys().collect::<Vec<_>>(), ["theirs"]);
+    world.here::<Secret>().delete("b", &DeleteParams::default()).await.unwrap();
+    bound(&world, "b").await;
+    assert_eq!(data(&world.here::<Secret>().get("b").await.unwrap())["password"], "hunter1");
+    assert_eq!((binder.made(), binder.asked(Method::PUT).len()), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_that_dies_while_it_replaces_credentials_makes_them_once() {
+    let binder = Binder::start().await;
+    let Some((world, running)) = ready(&binder).await else { return };
+    make(&world, "b", json!({}), json!({})).await;
+    bound(&world, "b").await;
+    binder.fault(Method::PUT, "service_bindings", 1, Fault::Late(Duration::from_millis(600)));
+    world.kubectl(&["annotate", "servicebinding", "b", "chandlery.dev/rotate-request=now"]).expect();
+    while binder.asked(Method::PUT).len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    running.kill().await;
+    let old = world.here::<Secret>().get("b").await.unwrap();
+    assert_eq!(data(&old)["password"], "hunter1", "the former ones are there until the new ones are");
+    let _second = world.start(&QUICK).await;
+    until(&world.here::<Secret>(), "b", |secret| data(secret)["password"] == "hunter2").await;
+    until(&world.here::<ServiceBinding>(), "b", |binding: &ServiceBinding| {
+        binding.status.as_ref().and_then(|status| status.rotation.as_ref()).is_some_and(|of| of.requested == "now")
+    })
+    .await;
+    assert_eq!((binder.made(), binder.there().len()), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_goes_with_all_its_bindings() {
+    let binder = Binder::start().await;
+    let Some(world) = World::shared().await else { return };
+    order(&world, &binder).await;
+    make(&world, "b", json!({}), json!({})).await;
+    bound(&world, "b").await;
+    let namespaces = world.everywhere::<Namespace>();
+    namespaces.delete(&world.namespace, &DeleteParams::default()).await.unwrap();
+    gone(&namespaces, &world.namespace).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_named_where_they_want_something_and_nowhere_else() {
+    let binder = Binder::start().await;
+    binder.fault(Method::PUT, "service_bindings", 1, Fault::Answer(500, json!({})));
+    let Some((world, _running)) = ready(&binder).await else { return };
+    make(&world, "b", json!({}), json!({"userInfo": {"username": "alice", "uid": "1", "groups": ["g"]}})).await;
+    bound(&world, "b").await;
+    let named = |method: Method| {
+        let asked = binder.asked(method);
+        asked.iter().map(|asked| asked.headers.contains_key("x-broker-api-originating-identity")).collect::<Vec<_>>()
+    };
+    assert_eq!((named(Method::PUT), named(Method::DELETE)), (vec![true, true], vec![false]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,11 +22,16 @@ pub const QUICK: [&str; 7] =
 pub async fn ready(binder: &Binder) -> Option<(World, Running)> {
     let world = World::own().await?;
     let running = world.start(&QUICK).await;
+    order(&world, binder).await;
+    Some((world, running))
+}
+
+/// Registers the broker, and an instance `i` is ready.
+pub async fn order(world: &World, binder: &Binder) {
     world.svcat(&["register", "b", "--url", &binder.url]).expect();
     until(&world.here::<ServiceClass>(), "class", |_| true).await;
     until(&world.here::<ServicePlan>(), "plan", |_| true).await;
-    instance(&world, "i").await;
-    Some((world, running))
+    instance(world, "i").await;
 }
 
 /// An instance as it is when its broker has made it.
