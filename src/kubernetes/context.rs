@@ -42,6 +42,7 @@ impl Context {
         Backoff { first: self.settings.work.retry_first, most: self.settings.work.retry_most }
     }
 }
+
 /// What the watches have seen. It may be behind the API server by a moment: what decides over a deletion is read anew.
 pub struct Seen {
     /// Brokers, classes and plans of the cluster.

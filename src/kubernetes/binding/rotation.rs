@@ -138,10 +138,9 @@ pub fn turned_over(
 /// An attempt failed. `lost`: the new binding is not to be made with this id again, and `left`: it may be there.
 pub fn failed(status: &mut BindingStatus, fault: &Fault, lost: bool, left: bool, patience: Patience) {
     let rotation = status.rotation.get_or_insert_default();
-    if lost && let Some(next) = rotation.next.take() {
-        if left {
-            rotation.retired.insert(0, RetiredBinding { id: next.id, ..RetiredBinding::default() });
-        }
+    let former = if lost { rotation.next.take() } else { None };
+    if let Some(next) = former.filter(|_| left) {
+        rotation.retired.insert(0, RetiredBinding { id: next.id, ..RetiredBinding::default() });
     }
     rotation.retry = Some(Retry::after(rotation.retry.as_ref(), patience.backoff, fault.after));
     rotation.problem.clone_from(&fault.message);

@@ -102,11 +102,6 @@ impl Binder {
         self
     }
 
-    /// No more faults.
-    pub fn heal(&self) {
-        locked(&self.script).faults.clear();
-    }
-
     /// The ids of the bindings that are there.
     pub fn there(&self) -> Vec<String> {
         locked(&self.script).there.keys().cloned().collect()

@@ -22,11 +22,16 @@ pub const QUICK: [&str; 7] =
 pub async fn ready(binder: &Binder) -> Option<(World, Running)> {
     let world = World::own().await?;
     let running = world.start(&QUICK).await;
+    order(&world, binder).await;
+    Some((world, running))
+}
+
+/// Registers the broker, and an instance `i` is ready.
+pub async fn order(world: &World, binder: &Binder) {
     world.svcat(&["register", "b", "--url", &binder.url]).expect();
     until(&world.here::<ServiceClass>(), "class", |_| true).await;
     until(&world.here::<ServicePlan>(), "plan", |_| true).await;
-    instance(&world, "i").await;
-    Some((world, running))
+    instance(world, "i").await;
 }
 
 /// An instance as it is when its broker has made it.
@@ -170,7 +175,7 @@ async fn what_is_in_the_way_is_said_and_goes_on_when_it_is_gone() {
     is_ready(&world, "i", true).await;
     let wrong = with_reason(&world, "late", "ErrorWithParameters").await;
     let message = &wrong.status.unwrap().conditions[0].message;
-    assert!(message.contains("no Secret p"), "{message}");
+    assert!(message.contains(r#"The Secret "p" of spec.parametersFrom does not exist"#), "{message}");
     world.secret("p", &[("k", r#"{"a":1}"#)]).await;
     bound(&world, "late").await;
 

@@ -3,6 +3,8 @@
 //! They need a cluster: `python3 tests/world test --kubernetes -- cargo test --test it -- kubernetes` brings one up. Without
 //! one they say so and pass.
 
+mod bind_faults;
+mod bind_secrets;
 mod binder;
 mod bindings;
 mod broker;
