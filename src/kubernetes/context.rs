@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use super::api::{Backoff, ServiceBinding, ServiceInstance};
+use super::api::{Backoff, ServiceInstance};
 use super::broker::Tags;
 use super::clients::Clients;
 use super::events::Events;
@@ -29,7 +29,6 @@ pub struct Context {
     /// Whether this replica may act.
     pub held: Held,
     /// What brokers know this cluster by.
-    #[expect(dead_code, reason = "instances and bindings will use it")]
     pub cluster_id: String,
     /// What the watches have seen.
     pub seen: Seen,
@@ -44,7 +43,6 @@ impl Context {
     }
 }
 
-#[expect(dead_code, reason = "instances and bindings will use it")]
 /// What the watches have seen. It may be behind the API server by a moment: what decides over a deletion is read anew.
 pub struct Seen {
     /// Brokers, classes and plans of the cluster.
@@ -53,12 +51,21 @@ pub struct Seen {
     pub namespaced: CatalogSeen<Namespaced>,
     /// All instances.
     pub instances: Objects<ServiceInstance>,
-    /// All bindings.
-    pub bindings: Objects<ServiceBinding>,
+}
+
+impl Seen {
+    /// Ends when all brokers, classes and plans have been seen once.
+    pub async fn catalogs_ready(&self) {
+        tokio::join!(self.cluster.ready(), self.namespaced.ready());
+    }
+
+    /// Ends when the instances have been seen, too.
+    pub async fn ready(&self) {
+        tokio::join!(self.catalogs_ready(), self.instances.ready());
+    }
 }
 
 /// Brokers, classes and plans of one scope.
-#[expect(dead_code, reason = "instances and bindings will use it")]
 pub struct CatalogSeen<S: Scope> {
     /// The brokers.
     pub brokers: Objects<S::Broker>,
@@ -68,12 +75,24 @@ pub struct CatalogSeen<S: Scope> {
     pub plans: Objects<S::Plan>,
 }
 
+impl<S: Scope> CatalogSeen<S> {
+    async fn ready(&self) {
+        tokio::join!(self.brokers.ready(), self.classes.ready(), self.plans.ready());
+    }
+}
+
 /// The objects of a kind that a watch (or one for each namespace that is served) has seen.
 pub struct Objects<K: Object>(pub Vec<Store<K>>);
 
 impl<K: Object> Objects<K> {
+    /// Ends when all of them have been seen once. A watch that ends before means that all ends.
+    pub async fn ready(&self) {
+        for store in &self.0 {
+            let _ = store.wait_until_ready().await;
+        }
+    }
+
     /// The object of that name.
-    #[expect(dead_code, reason = "instances and bindings will use it")]
     pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
         let mut at = ObjectRef::new(name);
         at.namespace = namespace.map(str::to_owned);

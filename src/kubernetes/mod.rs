@@ -13,6 +13,7 @@
 //! | `run`, `leader`, `health`, `context`, `turn` | the controller as a whole; what every turn can use |
 //! | `broker/`, `catalog/`, `instance/`, `binding/` | one turn over an object of the kind |
 //! | `scope` | what the two scopes have in common |
+//! | `parameters` | what is sent as parameters, Secrets included |
 //! | `clients`, `events`, `write`, `finalizer`, `names`, `selector` | tools |
 
 pub mod api;
@@ -28,6 +29,7 @@ mod health;
 mod instance;
 mod leader;
 mod names;
+mod parameters;
 mod run;
 mod scope;
 mod selector;

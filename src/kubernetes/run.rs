@@ -112,7 +112,9 @@ impl Controllers {
         let (cluster, cluster_seen) = CatalogControllers::<Cluster>::new(self, on_cluster);
         let (namespaced, namespaced_seen) = CatalogControllers::<Namespaced>::new(self, true);
         let (instances, instances_seen) = self.controllers::<ServiceInstance>(true);
-        let (bindings, bindings_seen) = self.controllers::<ServiceBinding>(true);
+        let (bindings, _) = self.controllers::<ServiceBinding>(true);
+        let instances = self.with_scopes(instances, |all, scope| instance::watching(all, &self.client, scope));
+        let bindings = self.with_scopes(bindings, |bindings, scope| binding::watching(bindings, &self.client, scope));
         let events = Events::start(self.client.clone(), self.identity.clone(), self.metrics.clone());
         let brokers = self.settings.brokers.clone();
         let context = Arc::new(Context {
@@ -123,21 +125,35 @@ impl Controllers {
             clients: Clients::new(self.client.clone(), brokers, held.clone(), self.metrics.clone()),
             held,
             cluster_id: self.cluster_id.clone(),
-            seen: Seen {
-                cluster: cluster_seen,
-                namespaced: namespaced_seen,
-                instances: instances_seen,
-                bindings: bindings_seen,
-            },
+            seen: Seen { cluster: cluster_seen, namespaced: namespaced_seen, instances: instances_seen },
             tags: Tags::default(),
         });
         self.health.working();
         tokio::join!(
             cluster.run(&context, &stop),
             namespaced.run(&context, &stop),
-            drive(instances, Arc::clone(&context), stop.clone(), instance::reconcile),
-            drive(bindings, Arc::clone(&context), stop.clone(), binding::reconcile),
+            // A class (or an instance) that has not been seen yet is not one that is not there.
+            async {
+                context.seen.catalogs_ready().await;
+                drive(instances, Arc::clone(&context), stop.clone(), instance::reconcile).await;
+            },
+            async {
+                context.seen.ready().await;
+                drive(bindings, Arc::clone(&context), stop.clone(), binding::reconcile).await;
+            },
         );
+    }
+
+    /// Changes controllers of a kind in namespaces, each with the namespace it serves.
+    fn with_scopes<K: Object>(
+        &self,
+        controllers: Vec<Controller<K>>,
+        change: impl Fn(Controller<K>, Option<&str>) -> Controller<K>,
+    ) -> Vec<Controller<K>> {
+        let limits = &self.settings.cluster.namespaces;
+        let scopes = limits.iter().map(|namespace| Some(namespace.as_str()));
+        let scopes = scopes.chain([None].into_iter().filter(|_| limits.is_empty()));
+        controllers.into_iter().zip(scopes).map(|(controller, scope)| change(controller, scope)).collect()
     }
 
     /// The controllers of a kind, one for each namespace that is served, and what they see.

@@ -36,7 +36,6 @@ pub trait Scope: Send + Sync + Sized + 'static {
     fn refs(instance: &ServiceInstanceSpec) -> (Option<&LocalRef>, Option<&LocalRef>);
 
     /// What the watches have seen of this scope.
-    #[expect(dead_code, reason = "instances and bindings will use it")]
     fn seen(seen: &Seen) -> &CatalogSeen<Self>;
 }
 

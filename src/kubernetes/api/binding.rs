@@ -99,6 +99,18 @@ pub struct BindingStatus {
     /// When the next attempt or poll may begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// Since when the operation in progress is polled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polled_since: Option<Time>,
+    /// Where it is at the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<BindingPlace>,
+    /// How its credentials are replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<BindingRotation>,
+    /// The value of the annotation `chandlery.dev/retry` that was last acted on.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub retried: String,
 }
 
 impl Conditions for BindingStatus {
@@ -154,4 +166,101 @@ pub struct BindingProperties {
     /// The user on whose behalf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_info: Option<UserInfo>,
+}
+
+/// Where a binding is at a broker: what an unbind needs when instance, class and plan are gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingPlace {
+    /// The broker is one of the cluster.
+    #[serde(default)]
+    pub cluster: bool,
+    /// The broker's name.
+    #[serde(default)]
+    pub broker: String,
+    /// The class's id there.
+    #[serde(rename = "serviceID", default)]
+    pub service_id: String,
+    /// The plan's id there.
+    #[serde(rename = "planID", default)]
+    pub plan_id: String,
+    /// The instance's id there.
+    #[serde(rename = "instanceID", default)]
+    pub instance_id: String,
+    /// The binding can be fetched, and made asynchronously.
+    #[serde(default)]
+    pub retrievable: bool,
+}
+
+/// How the credentials of a binding are replaced: a further binding is made at the broker, the Secret gets its credentials,
+/// and the former one is deleted after both were good for a while.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingRotation {
+    /// The id of the binding whose credentials are in the Secret; that of the spec if empty.
+    #[serde(rename = "currentID", default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub current_id: String,
+    /// When the current credentials end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// When they will be replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Time>,
+    /// When they were last replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Time>,
+    /// The binding that takes over, while it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextBinding>,
+    /// Former ones that are still to be deleted.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<RetiredBinding>,
+    /// The value of the annotation `chandlery.dev/rotate-request` that was last acted on.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub requested: String,
+    /// Why the last attempt failed.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub problem: String,
+    /// When the next attempt may begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// A binding that takes over from the current one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NextBinding {
+    /// Its id at the broker.
+    #[serde(default)]
+    pub id: String,
+    /// The binding it is told to take over from; none where the plan cannot rotate and a new one is made instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<String>,
+    /// The broker works on it and is polled.
+    #[serde(default)]
+    pub polled: bool,
+    /// The broker's name for the operation in progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// The properties it is made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub properties: Option<BindingProperties>,
+}
+
+/// A binding that is to be deleted at the broker.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetiredBinding {
+    /// Its id at the broker.
+    #[serde(default)]
+    pub id: String,
+    /// Until when it is left, for those who still use its credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// The broker works on it and is polled.
+    #[serde(default)]
+    pub polled: bool,
+    /// The broker's name for the operation in progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
 }

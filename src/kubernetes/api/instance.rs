@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::choice::PlanChoice;
 use super::condition::{Condition, Conditions};
 use super::json::{any_object, nullable};
+use super::ledger::Ledger;
 use super::reference::{LocalRef, ParametersFrom};
 use super::retry::Retry;
 use super::user::UserInfo;
@@ -123,6 +124,9 @@ pub struct InstanceStatus {
     /// When the next attempt or poll may begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// What the controller must remember between attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
 }
 
 impl Conditions for InstanceStatus {
@@ -132,6 +136,18 @@ impl Conditions for InstanceStatus {
 
     fn parts(&mut self) -> (&mut Vec<Condition>, &mut String) {
         (&mut self.conditions, &mut self.last_condition_state)
+    }
+}
+
+impl InstanceStatus {
+    /// What is being done, if anything.
+    pub fn operation(&self) -> Option<InstanceOperation> {
+        self.current_operation.filter(|operation| *operation != InstanceOperation::None)
+    }
+
+    /// What the controller remembers, to be changed.
+    pub fn ledger_mut(&mut self) -> &mut Ledger {
+        self.ledger.get_or_insert_default()
     }
 }
 
@@ -210,4 +226,14 @@ pub struct InstanceProperties {
     /// The user on whose behalf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_info: Option<UserInfo>,
+}
+
+impl InstanceProperties {
+    /// The plan's id, of either scope.
+    pub fn plan_id(&self) -> &str {
+        match self.cluster_service_plan_external_id.as_str() {
+            "" => &self.service_plan_external_id,
+            id => id,
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod class;
 mod condition;
 mod instance;
 mod json;
+mod ledger;
 mod plan;
 mod reference;
 mod retry;
@@ -19,7 +20,8 @@ mod transform;
 mod user;
 
 pub use binding::{
-    BindingOperation, BindingProperties, BindingStatus, ServiceBinding, ServiceBindingSpec, UnbindStatus,
+    BindingOperation, BindingPlace, BindingProperties, BindingRotation, BindingStatus, NextBinding, RetiredBinding,
+    ServiceBinding, ServiceBindingSpec, UnbindStatus,
 };
 pub use broker::{
     AuthInfo, BrokerSpec, BrokerStatus, CatalogRestrictions, ClusterServiceBroker, ClusterServiceBrokerSpec, Login,
@@ -35,6 +37,7 @@ pub use instance::{
     ServiceInstanceSpec,
 };
 pub use json::Object;
+pub use ledger::Ledger;
 pub use plan::{ClusterServicePlan, ClusterServicePlanSpec, PlanSpec, ServicePlan, ServicePlanSpec};
 pub use reference::{LocalRef, ObjectRef, ParametersFrom, SecretKeyRef};
 pub use retry::{Backoff, Retry};

@@ -99,4 +99,15 @@ pub struct PlanSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub default_provision_parameters: Option<Object>,
+    /// Whether a binding can be replaced by a new one that takes over from it. An addition of ours, as are the next two: svcat never
+    /// writes plans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding_rotatable: Option<bool>,
+    /// For how many seconds an operation is polled at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub maximum_polling_duration: Option<i64>,
+    /// Whether an instance can leave this plan for another; overrides the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_updatable: Option<bool>,
 }

@@ -136,6 +136,9 @@ fn plan(plan: &Plan) -> PlanSpec {
         instance_update_parameter_schema: some(schemas.service_instance.update.parameters),
         service_binding_create_parameter_schema: some(schemas.service_binding.create.parameters),
         default_provision_parameters: None,
+        binding_rotatable: plan.binding_rotatable.then_some(true),
+        maximum_polling_duration: plan.maximum_polling_duration.and_then(|seconds| i64::try_from(seconds).ok()),
+        plan_updatable: plan.plan_updateable,
     }
 }
 

@@ -29,20 +29,23 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
         return delete::turn::<S>(context, &broker).await;
     }
     let api = S::Broker::api(context.client.clone(), broker.namespace().as_deref());
-    let broker = if finalizer::is_put(&*broker) { broker } else { Arc::new(finalizer::put(&api, &*broker).await?) };
-    let status = broker.status().cloned().unwrap_or_default();
-    let (uid, generation) = (broker.uid().unwrap_or_default(), broker.meta().generation.unwrap_or_default());
-    let often = Often { read: context.settings.brokers.relist, check: context.settings.brokers.catalog_check };
-    let asked = context.tags.asked(&uid);
-    let mut wanted = (*broker).clone();
-    let tag = match due(broker.common(), generation, &status, often, asked) {
+    let mut broker = if finalizer::is_put(&*broker) { broker } else { Arc::new(finalizer::put(&api, &*broker).await?) };
+    let mut next = next::<S>(context, &broker);
+    if !matches!(next, Due::Wait(_)) {
+        // What the watch has seen may be older than what we wrote ourselves a moment ago.
+        broker = Arc::new(api.get(&broker.name_any()).await?);
+        next = self::next::<S>(context, &broker);
+    }
+    let tag = match next {
         Due::Wait(None) => return Ok(Action::await_change()),
         Due::Wait(Some(pause)) => return Ok(Action::requeue(pause)),
         Due::Read => None,
-        Due::Check(_) => context.tags.get(&uid),
+        Due::Check(_) => context.tags.get(&broker.uid().unwrap_or_default()),
     };
+    let (uid, generation) = (broker.uid().unwrap_or_default(), broker.meta().generation.unwrap_or_default());
+    let mut wanted = (*broker).clone();
     match read::<S>(context, &broker, tag.as_deref()).await? {
-        Ok(Read::Unchanged) => return Ok(Action::requeue(often.check)),
+        Ok(Read::Unchanged) => return Ok(Action::requeue(context.settings.brokers.catalog_check)),
         Ok(Read::Synced { classes, plans, problems }) => {
             for problem in &problems {
                 let note = format!("{} is left out: {}", problem.what, problem.why);
@@ -70,6 +73,14 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
     // The write wakes the next turn, which finds out how long to wait.
     write::status(&api, &broker, &wanted).await?;
     Ok(Action::requeue(Duration::from_secs(1)))
+}
+
+/// Whether a broker is to be asked for its catalog.
+fn next<S: Scope>(context: &Context, broker: &S::Broker) -> Due {
+    let often = Often { read: context.settings.brokers.relist, check: context.settings.brokers.catalog_check };
+    let asked = context.tags.asked(&broker.uid().unwrap_or_default());
+    let status = broker.status().cloned().unwrap_or_default();
+    due(broker.common(), broker.meta().generation.unwrap_or_default(), &status, often, asked)
 }
 
 enum Read {

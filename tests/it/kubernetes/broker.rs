@@ -16,7 +16,6 @@ use super::world::locked;
 
 /// A request that was heard.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "for the tests of instances and bindings")]
 pub struct Heard {
     pub method: Method,
     pub path: String,
@@ -25,6 +24,7 @@ pub struct Heard {
 }
 
 /// Answers the next requests that fit with something else.
+#[derive(Default)]
 pub struct Fault {
     pub method: Method,
     /// What the path (with its query) holds.
@@ -34,6 +34,10 @@ pub struct Fault {
     pub status: u16,
     pub body: Value,
     pub delay: Duration,
+    /// Seconds in the header `Retry-After`.
+    pub retry_after: Option<u64>,
+    /// The request is heard, and the connection breaks before the answer is whole.
+    pub lost: bool,
 }
 
 #[derive(Default)]
@@ -93,7 +97,7 @@ async fn answer(
 ) -> Response {
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let body = serde_json::from_slice(&body).unwrap_or_default();
-    let (status, body, etag, delay) = {
+    let (status, body, etag, delay, retry_after, lost) = {
         let mut script = locked(&script);
         script.heard.push(Heard { method: method.clone(), path: path.clone(), headers: headers.clone(), body });
         let fault = script
@@ -102,7 +106,7 @@ async fn answer(
             .find(|fault| fault.times > 0 && fault.method == method && path.contains(&fault.path));
         if let Some(fault) = fault {
             fault.times -= 1;
-            (fault.status, fault.body.clone(), None, fault.delay)
+            (fault.status, fault.body.clone(), None, fault.delay, fault.retry_after, fault.lost)
         } else {
             let said = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
             let known = script.login.is_none() || said(header::AUTHORIZATION) == script.login;
@@ -118,13 +122,20 @@ async fn answer(
                 (&Method::GET, path) if path.ends_with("/last_operation") => (200, json!({"state": "succeeded"})),
                 _ => (200, json!({})),
             };
-            (status, body, script.etag.clone(), Duration::ZERO)
+            (status, body, script.etag.clone(), Duration::ZERO, None, false)
         }
     };
     tokio::time::sleep(delay).await;
     let mut response = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
     if let Some(etag) = etag {
         response = response.header(header::ETAG, etag);
+    }
+    if let Some(seconds) = retry_after {
+        response = response.header(header::RETRY_AFTER, seconds);
+    }
+    if lost {
+        let broken = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("the reply is lost"))]);
+        return response.body(Body::from_stream(broken)).unwrap();
     }
     response.body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) }).unwrap()
 }

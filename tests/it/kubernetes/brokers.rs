@@ -143,7 +143,7 @@ async fn a_restart_does_not_forget_the_pause_after_a_failure() {
         times: 100,
         status: 503,
         body: json!({"description": "later"}),
-        delay: Duration::ZERO,
+        ..Fault::default()
     });
     world.svcat(&["register", "b", "--url", &broker.url]).expect();
     let more = ["--allow-local-brokers", "--retry-first", "1h", "--retry-most", "1h"];

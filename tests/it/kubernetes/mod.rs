@@ -3,9 +3,16 @@
 //! They need a cluster: `python3 tests/world test --kubernetes -- cargo test --test it -- kubernetes` brings one up. Without
 //! one they say so and pass.
 
+mod bind_faults;
+mod bind_secrets;
+mod binder;
+mod bindings;
 mod broker;
 mod brokers;
 mod catalogs;
 mod definitions;
 mod election;
+mod instance_faults;
+mod instances;
+mod shop;
 mod world;
