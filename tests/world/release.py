@@ -6,7 +6,6 @@ import re
 import sys
 from contextlib import ExitStack
 
-import aws
 from clients import Client, until
 from settings import CHART, ROOT
 
@@ -16,6 +15,7 @@ from kubelet import Image, Kubelet, Workloads  # noqa: E402
 
 NAME, NAMESPACE = "chandlery", "chandlery-system"
 IMAGE = "chandlery:" + re.search(r'^appVersion: "?([^"\n]+)"?$', (CHART / "Chart.yaml").read_text(), re.M)[1]
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 WAIT = ("--wait", "--timeout", "180s")
 
 
@@ -27,12 +27,14 @@ def unable():
 
 class Release:
     """A node, a namespace with the Secrets that the chart wants, and the values with which it runs there. For as long as
-    the block runs."""
+    the block runs. `amazon`: the variables that lead an SDK to AWS."""
 
-    def __init__(self, world, cluster, program, database_url, endpoint, account, region):
+    def __init__(self, world, cluster, program, database_url, amazon, account):
         self.client = Client(cluster, world.environment)
         self.cluster, self.program = cluster, program
-        self.secrets = {"database": {"DATABASE_URL": database_url}, "aws": aws.admin_key(account)}
+        self.secrets = {"database": {"DATABASE_URL": database_url},
+                        "aws": {name: amazon[name] for name in KEYS if name in amazon}}
+        region = amazon["AWS_REGION"]
         everything = [f"arn:aws:iam::{account}:role/*"]
         self.values = {
             "database": {"existingSecret": {"name": "database"}}, "masterKey": {"generate": True},
@@ -40,7 +42,7 @@ class Release:
             "policy": {"content": {"targets": [{"name": "main", "account": account, "region": region}],
                                    "default_target": "main",
                                    "rules": [{"match": {"platform": "kubernetes"}, "allow": {"role": everything}}]}},
-            "broker": {"extraEnv": [{"name": "AWS_ENDPOINT_URL", "value": endpoint}]},
+            "broker": {"extraEnv": [{"name": "AWS_ENDPOINT_URL", "value": amazon["AWS_ENDPOINT_URL"]}]},
         }
 
     def __enter__(self):
@@ -60,8 +62,11 @@ class Release:
         self.client.kubectl("create", "namespace", namespace)
         self.client.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
         for name, data in contents.items():
-            self.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
-                               "stringData": data})
+            self.put_secret(name, data, namespace)
+
+    def put_secret(self, name, data, namespace=NAMESPACE):
+        self.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
+                           "stringData": data})
 
     def helm(self, verb, *values, flags=WAIT):
         return self.client.helm(verb, NAME, NAMESPACE, self.values, *values, flags=flags, timeout=240)
@@ -69,6 +74,10 @@ class Release:
     def secret(self, name, namespace=NAMESPACE):
         data = self.client.get("secret", name, "--namespace", namespace).get("data", {})
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def address(self):
+        """The broker's Service's, which is reached from this machine."""
+        return self.kubelet.services.addresses[NAMESPACE, f"{NAME}-broker"]
 
     def until_registered(self):
         until("the broker is registered", self.registered)

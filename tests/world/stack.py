@@ -1,14 +1,23 @@
-"""The servers that `dev` and `demo` start: PostgreSQL, the AWS stand-in, a migrated broker. What the environment gives is
-used, and not started. README.md lists the variables."""
+"""The servers that `dev` and `demo` start: PostgreSQL, the AWS stand-in, a migrated broker; with K8S=1 a Kubernetes API
+server on which the chart is installed. What the environment gives is used, and not started. README.md lists the variables."""
 
+import hashlib
 import re
 import sys
 import time
+from contextlib import contextmanager
 
 import aws
 import broker
+import cluster
 import postgres
+import programs
+import release
 from settings import CATALOG, DEFAULT_ACCOUNT, DEFAULT_REGION, Refusal, given, without_aws
+from show import Clock
+from steps import Wrong
+
+LOGIN = "login"
 
 
 class Stack:
@@ -20,21 +29,56 @@ class Stack:
         self.url = self.database_url = self.endpoint = self.account = self.region = None
         self.environment = None  # the broker's
         self.own_aws = not given("AWS_ENDPOINT_URL")
+        self.release = self.log = None
 
     def described(self):
-        return {"url": self.url, "username": self.username, "password": self.password,
+        result = {"url": self.url, "username": self.username, "password": self.password,
                 "aws_endpoint_url": self.endpoint, "database_url": self.database_url}
+        if self.release:
+            cluster = self.release.cluster.described()
+            result |= {key: cluster[key] for key in ("kubeconfig", "bin")}
+        return result
+
+    def logs(self):
+        return self.release.kubelet.logs if self.release else self.log
+
+    def said(self):
+        """The end of the servers' logs."""
+        logged = self.log.read_text(errors="replace")[-4000:] if self.log else ""
+        return logged + (self.release.kubelet.said() if self.release else "")
 
 
-def start(world, log=None):
-    """Starts all of it and returns when the broker serves its catalog. Logs go to `log`, else to standard error."""
-    stack, began = Stack(), time.monotonic()
+@contextmanager
+def timed(title):
+    """A step, for whoever is not shown any."""
+    clock = Clock()
+    yield
+    tell(f"{title}: {clock.seconds():.1f} s")
+
+
+@contextmanager
+def started(world, log=None, step=timed):
+    """All of it, ready, for as long as the block runs. Logs go to `log`, else to standard error."""
+    if given("K8S") in (None, "0"):
+        yield start(world, log)
+    else:
+        with installed(world, log, step) as stack:
+            yield stack
+
+
+def build(world):
+    clock = Clock()
     program = broker.build(world)
-    tell(f"built the broker in {time.monotonic() - began:.1f} s")
+    tell(f"built the broker in {clock.seconds():.1f} s")
+    return program
 
-    began = time.monotonic()
+
+def start(world, log):
+    """Returns when the broker serves its catalog."""
+    stack, program, began = Stack(), build(world), time.monotonic()
+    stack.log = log
     standin = aws.begin(world, log) if stack.own_aws else None
-    stack.database_url = given("DATABASE_URL") or postgres.start(world, durable=True).url
+    stack.database_url = database(world)
     environment = amazon(stack, world.environment, aws.ready(standin) if standin else None)
     environment |= {"DATABASE_URL": stack.database_url, "CHANDLERY_CATALOG": given("CHANDLERY_CATALOG") or str(CATALOG)}
     if not (given("CHANDLERY_MASTER_KEY_FILE") or given("CHANDLERY_MASTER_KEY_KMS")):
@@ -48,6 +92,48 @@ def start(world, log=None):
     broker.serve(world, program, environment, stack.url, stack.username, stack.password, log)
     tell(f"started the servers in {time.monotonic() - began:.1f} s")
     return stack
+
+
+@contextmanager
+def installed(world, log, step):
+    """As `start`, with the chart's pods in the place of the broker."""
+    if release.unable():
+        raise Refusal(f"K8S=1: {release.unable()}")
+    stack, program = Stack(), build(world)
+    stack.log = log
+    programs.find(world)
+    with step("Start PostgreSQL, the AWS stand-in and a Kubernetes API server"):
+        servers = cluster.begin(world)
+        standin = aws.begin(world, log) if stack.own_aws else None
+        stack.database_url = database(world)
+        stack.environment = amazon(stack, world.environment, aws.ready(standin) if standin else None)
+        if "AWS_ACCESS_KEY_ID" not in stack.environment:
+            raise Refusal("K8S=1 with an AWS_ENDPOINT_URL of your own needs its AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+        cluster.ready(world, servers)
+    with release.Release(world, servers, program, stack.database_url, stack.environment, stack.account) as stack.release:
+        with step("Install the chart with helm"):
+            install(stack)
+        yield stack
+
+
+def install(stack):
+    stack.password = stack.password or broker.new_password()
+    stack.release.put_secret(LOGIN, {"username": stack.username, "password": stack.password})
+    digest = hashlib.sha256(stack.password.encode()).hexdigest()
+    # Without TLS, as the broker that `start` starts: nothing leaves this machine. Nobody needs root for such a port.
+    port = postgres.free_port()
+    values = {"registration": {"username": stack.username, "existingSecret": LOGIN, "passwordSha256": digest},
+              "tls": {"mode": "none"}, "broker": {"service": {"port": port}}}
+    try:
+        stack.release.helm("install", values)
+        stack.release.until_registered()
+        stack.url = f"http://{stack.release.address()}:{port}"
+    except Wrong as wrong:
+        raise Refusal(f"The chart cannot be installed: {wrong}\n{stack.said()[-8000:]}") from None
+
+
+def database(world):
+    return given("DATABASE_URL") or postgres.start(world, durable=True).url
 
 
 def amazon(stack, environment, standin):

@@ -34,9 +34,9 @@ class TestInstall(unittest.TestCase):
         program = programs.build(world())
         cls.client = Client(cluster())
         cls.database = postgres.start(world(), durable=False)
-        cls.release = Release(world(), cluster(), program, cls.database.url, aws.ready(standin).endpoint, DEFAULT_ACCOUNT,
-                              DEFAULT_REGION)
-        cls.enterClassContext(cls.release)
+        amazon = aws.admin_key(DEFAULT_ACCOUNT) | {"AWS_ENDPOINT_URL": aws.ready(standin).endpoint,
+                                                   "AWS_REGION": DEFAULT_REGION}
+        cls.release = cls.enterClassContext(Release(world(), cluster(), program, cls.database.url, amazon, DEFAULT_ACCOUNT))
         cls.kubelet, cls.secret = cls.release.kubelet, cls.release.secret
         # A key that changed could not open what it sealed: the broker would not start again.
         cls.values = merged(cls.release.values, {

@@ -1,4 +1,4 @@
-"""dev: the servers, one line of JSON when they are ready, until Ctrl-C or SIGTERM."""
+"""dev: the servers, with K8S=1 on Kubernetes; one line of JSON when they are ready, until Ctrl-C or SIGTERM."""
 
 import json
 
@@ -9,8 +9,8 @@ from world import Stopped, World
 def main(_arguments):
     ready = False
     try:
-        with World() as world:
-            print(json.dumps(stack.start(world).described()), flush=True)
+        with World() as world, stack.started(world) as servers:
+            print(json.dumps(servers.described()), flush=True)
             ready = True
             stack.tell("ready; Ctrl-C ends it")
             world.stay()
