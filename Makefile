@@ -17,10 +17,10 @@ help:  ## this list
 build: setup  ## the broker, optimised: target/release/chandlery
 	@cargo build --locked --release
 
-demo: setup  ## the main job from end to end, then a broker to try (ONCE=1: ends after the walk)
+demo: setup  ## the main job from end to end, then a broker to try (K8S=1: on Kubernetes, with svcat; ONCE=1: ends after the walk)
 	@$(WORLD) demo
 
-dev: setup  ## PostgreSQL, AWS stand-in and broker; prints one line of JSON when ready; Ctrl-C ends it
+dev: setup  ## PostgreSQL, AWS stand-in and broker (K8S=1: the chart on Kubernetes); one line of JSON when ready; Ctrl-C ends it
 	@$(WORLD) dev
 
 cluster: setup  ## a Kubernetes API server for tests; prints one line of JSON when ready; Ctrl-C ends it

@@ -10,8 +10,8 @@ from world import Stopped
 
 VERBS = {
     "test": "test [--kubernetes] -- CMD…  run CMD with a private PostgreSQL, the AWS stand-in and, if asked, a cluster",
-    "dev": "dev             servers for writing offerings; one line of JSON when ready",
-    "demo": "demo            as dev, and a walk through the main job (ONCE=1: ends after it)",
+    "dev": "dev             servers for writing offerings (K8S=1: the chart on Kubernetes); one line of JSON when ready",
+    "demo": "demo            as dev, and a walk through the main job (K8S=1: with svcat; ONCE=1: ends after it)",
     "run": "run             a broker on your own DATABASE_URL and AWS account",
     "cluster": "cluster CRDS…   a Kubernetes API server; one line of JSON when ready",
     "psql": "psql ARGS…      psql on a fresh, migrated database",

@@ -3,6 +3,7 @@
 import json
 import shlex
 
+from show import Clock
 from steps import Wrong
 from walk import BINDINGS, DONE, FAILED, IN_PROGRESS, WANTED, Walk, parameter
 
@@ -85,23 +86,29 @@ class Command:
     """svcat, which waits for an object, and what the object says meanwhile. `gone`: whether it is to go."""
 
     pause = 0.5
+    # `svcat unbind --wait` ends early where its first look comes before the controller's: going may take longer than svcat.
+    LATE = 60
 
     def __init__(self, client, process, kind, name, gone):
         self.client, self.process, self.kind, self.name, self.gone = client, process, kind, name, gone
+        self.ended = None
 
     def look(self):
-        ended = self.process.poll() is not None
+        if self.ended is None and self.process.poll() is not None:
+            self.ended = Clock()
+            with self.process:
+                self.said = self.process.stdout.read().strip()
         found = self.client.kubectl("get", self.kind, self.name, "--namespace", NAMESPACE, "--ignore-not-found",
                                     "--output", "json")
         conditions = json.loads(found).get("status", {}).get("conditions", []) if found else []
         ready = next((one for one in conditions if one["type"] == "Ready"), {})
         words = f"{ready['reason']}: {ready['message']}" if ready.get("reason") else "asked for"
-        if not ended:
+        if self.ended is None:
             return IN_PROGRESS, words
-        with self.process:
-            said = self.process.stdout.read()
         if self.process.returncode:
-            return FAILED, f"svcat: exit status {self.process.returncode}: {said.strip()}"
+            return FAILED, f"svcat: exit status {self.process.returncode}: {self.said}"
         if (self.gone and not found) or (not self.gone and ready.get("status") == "True"):
             return DONE, "gone" if self.gone else words
+        if self.gone and self.ended.seconds() < self.LATE:
+            return IN_PROGRESS, words
         return FAILED, f"svcat is content, and the cluster has: {words}"
