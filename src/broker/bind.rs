@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::order::{Ordered, placement};
-use super::parameters::{Owner, refused};
+use super::parameters::refused;
+use super::references::{Owner, Referring};
 use super::{Broker, Caller, Outcome, broken};
 use crate::catalog::{Given, Verb};
 use crate::osb::{Aftermath, BindRequest, BindingId, BindingResponse, Context, Error, InstanceId, OperationId, Uid};
@@ -226,7 +227,8 @@ impl Broker {
             lasts: ordered.revision.maximum_polling_duration(plan),
         };
         let refers_to = given.refers_to();
-        self.hold(db, &refers_to).await?;
+        let (revision, owner) = (&ordered.revision, Owner::of(instance));
+        self.hold(db, &Referring { revision, verb: Verb::Bind, given: &given, owner }, &refers_to).await?;
         match store::binding::insert(&mut *db, &binding, &refers_to, lane, &operation).await {
             Err(error) if error.constraint() == Some("binding_id_key") => Ok(None),
             other => Ok(other.map(|()| Some(operation.id))?),

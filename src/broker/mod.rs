@@ -12,9 +12,12 @@ mod fetch;
 mod last_operation;
 mod order;
 mod parameters;
+mod possible;
 mod provision;
+mod references;
 mod unbind;
 mod update;
+mod upgrade;
 mod wait;
 
 use std::sync::{Arc, PoisonError, RwLock};

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::order::{Ordered, placement};
-use super::parameters::{Owner, refused, take_target};
+use super::parameters::{refused, take_target};
+use super::references::{Owner, Referring};
 use super::{Broker, Caller, Outcome, broken, named};
 use crate::catalog::identity::InstanceFacts;
 use crate::catalog::{Given, Names, Scope, Verb};
@@ -59,7 +60,16 @@ impl Broker {
             .revision
             .accept(plan, Verb::Create, &given.values(), &given.forced, &Value::Null)
             .map_err(|refusals| refused(&refusals))?;
-        let instance = self.new_instance(caller, id, &request, &ordered, &decision, &given)?;
+        if let Some(ladder) = plan.ladder() {
+            let chosen = ladder.chosen(&params).cloned().unwrap_or_default();
+            if ladder.step(&chosen).is_none() {
+                let sentence = format!("{} must be one of {}.", ladder.parameter(), ladder.values());
+                return Err(Error::bad_request(sentence));
+            }
+            given.version = Some(chosen);
+        }
+        let mut instance = self.new_instance(caller, id, &request, &ordered, &decision, &given)?;
+        instance.maintenance_version = plan.maintenance_version(&params).map(str::to_owned);
         let names = Names::of_instance(self.prefix(), &facts(&instance), plan, params);
         // Names that grow from what the user chose may be too long, and the user can still choose others.
         let specs = ordered.revision.resources(Scope::Instance, &names);
@@ -79,7 +89,8 @@ impl Broker {
             lasts: ordered.revision.maximum_polling_duration(plan),
         };
         let response = self.response(&ordered, &names, Some(operation.id))?;
-        if !self.insert(&instance, &given.refers_to(), &decision, &operation, failed).await? {
+        let referring = Referring { revision: &ordered.revision, verb: Verb::Create, given: &given, owner };
+        if !self.insert(&instance, &referring, &decision, &operation, failed).await? {
             // Two requests with one id raced, and this one lost: the winner may have asked for the same.
             let winner = self.in_use(caller, id).await?.ok_or(Error::ConcurrencyError)?;
             let joined = self.replayed(&winner, &asked, accepts_incomplete).await?;
@@ -183,7 +194,7 @@ impl Broker {
             context: Value::Object(request.context.0.clone()),
             target: stored(&decision.target)?,
             parameters: self.seal(&place::instance_parameters(uid), given)?,
-            maintenance_version: plan.document().maintenance.as_ref().map(|maintenance| maintenance.version.clone()),
+            maintenance_version: None,
             tags: serde_json::to_value(&decision.terms.tags).unwrap_or_default(),
             state: State::Creating,
             was_ready: false,
@@ -194,13 +205,14 @@ impl Broker {
     async fn insert(
         &self,
         instance: &Instance,
-        refers_to: &[Uid],
+        referring: &Referring<'_>,
         decision: &Decision,
         operation: &NewOperation<'_>,
         failed: Option<Uid>,
     ) -> Result<bool, Error> {
         let target = format!("{}/{}", decision.target.account, decision.target.region);
         let quotas = &decision.terms.quotas;
+        let refers_to = &referring.given.refers_to();
         let result = if quotas.is_empty() && failed.is_none() && refers_to.is_empty() {
             store::instance::insert(self.singles(), instance, refers_to, &target, operation).await
         } else {
@@ -222,7 +234,7 @@ impl Broker {
                 }
                 self.check_quotas(&mut transaction, &instance.platform, quotas.iter(), Aftermath::Unsaid).await?;
             }
-            self.hold(&mut transaction, refers_to).await?;
+            self.hold(&mut transaction, referring, refers_to).await?;
             match store::instance::insert(&mut *transaction, instance, refers_to, &target, operation).await {
                 Ok(()) => transaction.commit().await.map_err(store::Error::from),
                 Err(error) => Err(error),

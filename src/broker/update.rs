@@ -3,25 +3,35 @@
 use serde_json::Value;
 
 use super::order::{Ordered, placement};
-use super::parameters::{Owner, refused, take_target};
+use super::parameters::{refused, take_target};
 use super::provision::facts;
+use super::references::{Owner, Referring};
+use super::upgrade::{self, Upgrade};
 use super::{Broker, Caller, Outcome, broken};
-use crate::catalog::{Given, Names, OutputMap, Scope, Verb};
+use crate::catalog::{Given, Names, Verb};
 use crate::osb::{Aftermath, Context, Error, InstanceId, OperationId, PlanId, UpdateRequest, UpdateResponse, is_same};
 use crate::policy::Quota;
 use crate::store::instance::Instance;
 use crate::store::operation::{Change, NewOperation, Operation};
-use crate::store::{self, Lane, OperationKind, PgConnection, Phase, ResourceState, State, place};
+use crate::store::{self, Lane, OperationKind, PgConnection, Phase, State, place};
 
 /// What an instance shall become.
-struct Aim {
-    ordered: Ordered,
+pub(super) struct Aim {
+    pub ordered: Ordered,
     given: Given,
-    params: Value,
+    pub params: Value,
     maintenance_version: Option<String>,
     /// The user's own parameters would differ.
     asks_parameters: bool,
     quotas: Vec<Quota>,
+}
+
+/// What an update that runs makes of an instance.
+pub(super) struct Aimed {
+    pub ordered: Ordered,
+    given: Given,
+    moved: Instance,
+    pub names: Names,
 }
 
 impl Aim {
@@ -52,8 +62,9 @@ impl Broker {
         if request.service_id != instance.service_id {
             return Err(Error::bad_request("service_id is not the instance's: an instance cannot change its service."));
         }
-        let wanted = self.wanted_plan(caller, &instance, &current, &request).await?;
         let stored = self.open(&place::instance_parameters(instance.uid), &instance.parameters)?;
+        let now = self.names_of(&instance, &current)?;
+        let wanted = self.wanted_plan(caller, &instance, &current, (&stored, &now), &request).await?;
 
         let held = stored.refers_to();
         let live = store::operation::live(&mut *transaction, instance.uid).await?;
@@ -75,10 +86,9 @@ impl Broker {
 
         let context = Value::Object(request.context.0.clone());
         let context = Some(context).filter(|context| !request.context.is_empty() && *context != instance.context);
-        let now = self.names_of(&instance, &current)?;
         let moved = moved(&instance, context.as_ref());
         let aim = match asks_something(&request, &instance) {
-            true => Some(self.aim(caller, &instance, &current, wanted, &request, stored).await?),
+            true => Some(self.aim(caller, &instance, (&current, &now), wanted, &request, stored).await?),
             false => None,
         };
         let aim = aim.filter(|aim| aim.changes(&instance, &now));
@@ -97,7 +107,7 @@ impl Broker {
         if self.is_binding_busy(&mut transaction, &instance).await? {
             return Err(Error::ConcurrencyError);
         }
-        self.check_possible(&moved, &current, &now, &aim).await?;
+        self.check_possible(&mut transaction, &moved, (&current, &now), &aim).await?;
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
@@ -121,7 +131,9 @@ impl Broker {
         };
         let kind = OperationKind::Update;
         let new: Vec<_> = aim.given.refers_to().into_iter().filter(|uid| !held.contains(uid)).collect();
-        self.hold(&mut transaction, &new).await?;
+        let (revision, owner) = (&aim.ordered.revision, Owner::of(&instance));
+        let referring = Referring { revision, verb: Verb::Update, given: &aim.given, owner };
+        self.hold(&mut transaction, &referring, &new).await?;
         store::operation::supersede(&mut *transaction, instance.uid).await?;
         store::operation::accept(&mut *transaction, instance.uid, kind, Lane::Async, &operation, &change).await?;
         transaction.commit().await.map_err(store::Error::from)?;
@@ -138,6 +150,7 @@ impl Broker {
         caller: &Caller,
         instance: &Instance,
         current: &Ordered,
+        (stored, now): (&Given, &Names),
         request: &UpdateRequest,
     ) -> Result<Ordered, Error> {
         let plan_id = request.plan_id.clone().unwrap_or_else(|| instance.plan_id.clone());
@@ -146,9 +159,15 @@ impl Broker {
             return newest;
         }
         let Ok(newest) = newest else { return Ok(current.clone()) };
-        let version = version_of(&newest)?;
-        let upgrades = request.maintenance_info.is_some();
-        Ok(if upgrades || version == instance.maintenance_version { newest } else { current.clone() })
+        let follows = match newest.plan()?.ladder() {
+            None => request.maintenance_info.is_some() || version_of(&newest)? == instance.maintenance_version,
+            Some(ladder) => {
+                let held = upgrade::held(ladder, stored, now, instance);
+                upgrade::is_asked(ladder, held.as_ref(), request)
+                    || held.is_some_and(|held| ladder.step(&held).is_some())
+            }
+        };
+        Ok(if follows { newest } else { current.clone() })
     }
 
     /// The answer while another operation runs: the same update again joins it.
@@ -162,32 +181,44 @@ impl Broker {
         if live.kind != OperationKind::Update || live.phase == Phase::Undo {
             return Err(Error::ConcurrencyError);
         }
-        let digest = live.revision.as_deref().unwrap_or(&instance.revision);
-        let plan_id = live.plan_id.as_deref().map_or_else(|| instance.plan_id.clone(), PlanId::from);
-        let aimed = Ordered::new(self.revision(digest).await?, plan_id);
-        let given = match &live.parameters {
-            Some(sealed) => self.open(&place::operation_parameters(live.id), sealed)?,
-            None => stored.clone(),
-        };
-
-        let (plan, moved) = (aimed.plan()?, moved(instance, live.context.as_ref()));
+        let Aimed { ordered: aimed, given, moved, names } = self.aimed(instance, live).await?;
+        let plan = aimed.plan()?;
         let mut patch = request.parameters.0.clone();
         let chosen = take_target(&aimed.revision, &mut patch);
         let is_here = chosen.is_ok_and(|chosen| chosen.is_none_or(|chosen| chosen == target_of(instance)));
         let carried = aimed.revision.carried(plan, &stored.given, &given.forced);
-        let merged = aimed.revision.merge(&carried, &patch);
+        let mut merged = aimed.revision.merge(&carried, &patch);
+        let mut aimed_at = given.given.clone();
+        // The way to a newer version is none of the user's doing, unless they asked for it.
+        if let Some(ladder) = plan.ladder().filter(|ladder| !patch.contains_key(ladder.parameter())) {
+            merged.remove(ladder.parameter());
+            aimed_at.remove(ladder.parameter());
+        }
         let version = request.maintenance_info.as_ref().map(|info| info.version.as_str());
         let same = request.plan_id.as_ref().unwrap_or(&instance.plan_id) == plan.id()
             && is_here
-            && is_same(&given.given, &merged)
+            && is_same(&aimed_at, &merged)
             && (request.context.is_empty() || moved.context == Value::Object(request.context.0.clone()))
             && (version.is_none() || version == live.maintenance_version.as_deref());
         if !same {
             return Err(Error::ConcurrencyError);
         }
-        let params = aimed.revision.effective(plan, Verb::Create, &given);
-        let names = Names::of_instance(self.prefix(), &facts(&moved), plan, params);
         self.response(&aimed, &names, Some(live.id))
+    }
+
+    /// What the update that runs makes of an instance.
+    pub(super) async fn aimed(&self, instance: &Instance, live: &Operation) -> Result<Aimed, Error> {
+        let digest = live.revision.as_deref().unwrap_or(&instance.revision);
+        let plan_id = live.plan_id.as_deref().map_or_else(|| instance.plan_id.clone(), PlanId::from);
+        let ordered = Ordered::new(self.revision(digest).await?, plan_id);
+        let given = match &live.parameters {
+            Some(sealed) => self.open(&place::operation_parameters(live.id), sealed)?,
+            None => self.open(&place::instance_parameters(instance.uid), &instance.parameters)?,
+        };
+        let (plan, moved) = (ordered.plan()?, moved(instance, live.context.as_ref()));
+        let params = ordered.revision.effective(plan, Verb::Create, &given);
+        let names = Names::of_instance(self.prefix(), &facts(&moved), plan, params);
+        Ok(Aimed { ordered, given, moved, names })
     }
 
     async fn is_binding_busy(&self, db: &mut PgConnection, instance: &Instance) -> Result<bool, Error> {
@@ -204,7 +235,7 @@ impl Broker {
         &self,
         caller: &Caller,
         instance: &Instance,
-        current: &Ordered,
+        (current, now): (&Ordered, &Names),
         wanted: Ordered,
         request: &UpdateRequest,
         mut given: Given,
@@ -223,10 +254,20 @@ impl Broker {
         let context = if request.context.is_empty() { &stored } else { &request.context };
         let order = placement(&caller.platform, &instance.organization, &instance.space, context, &wanted)?;
         let terms = self.policy().terms(&order, here);
-        // What cannot change after creation stays forced to what it was forced to then.
+        let ladder = plan.ladder();
+        // What cannot change after creation stays forced to what it was forced to then; a version changes by upgrades only.
         let parameters = &wanted.revision.offering().parameters;
-        let updatable = |name: &str| parameters.get(name).is_some_and(|parameter| parameter.updatable);
-        given.forced.retain(|name, _| !updatable(name));
+        let is_version = |name: &str| ladder.is_some_and(|ladder| ladder.parameter() == name);
+        let updatable =
+            |name: &str| !is_version(name) && parameters.get(name).is_some_and(|parameter| parameter.updatable);
+        let upgrade = match ladder {
+            None => None,
+            Some(ladder) => {
+                let held = upgrade::held(ladder, &given, now, instance);
+                Some(Upgrade::wanted(ladder, &wanted, held, request, &patch)?)
+            }
+        };
+        given.forced.retain(|name, _| !updatable(name) && !is_version(name));
         let forced_now = terms.forced.iter().filter(|(name, _)| updatable(name));
         given.forced.extend(forced_now.map(|(name, value)| (name.clone(), value.clone())));
         let carried = wanted.revision.carried(plan, &given.given, &given.forced);
@@ -242,9 +283,13 @@ impl Broker {
         let owner = Owner::of(instance);
         self.resolve(&wanted.revision, Verb::Update, &mut given, &patch, &terms, &owner).await?;
 
+        let mut values = given.values();
+        if let (Some(ladder), Some(upgrade)) = (ladder, &upgrade) {
+            values.insert(ladder.parameter().to_owned(), upgrade.value.clone());
+        }
         let params = wanted
             .revision
-            .accept(plan, Verb::Update, &given.values(), &given.forced, &Value::Null)
+            .accept(plan, Verb::Update, &values, &given.forced, &Value::Null)
             .map_err(|refusals| refused(&refusals))?;
         if plan.id() != from.id() {
             if let Some(deny) = &terms.deny {
@@ -267,7 +312,16 @@ impl Broker {
             return Err(Error::MaintenanceInfoConflict);
         }
         let stays = wanted.revision.digest == current.revision.digest && plan.id() == from.id();
-        let maintenance_version = if stays { instance.maintenance_version.clone() } else { version };
+        given.version = None;
+        let maintenance_version = match (ladder, &upgrade) {
+            (Some(ladder), Some(upgrade)) => {
+                let step = upgrade.allowed(&terms)?;
+                ladder.reach(&mut given, &upgrade.value);
+                Some(step.version.clone())
+            }
+            _ if stays => instance.maintenance_version.clone(),
+            _ => version,
+        };
         Ok(Aim { ordered: wanted, given, params, maintenance_version, asks_parameters, quotas: terms.quotas })
     }
 
@@ -288,79 +342,6 @@ impl Broker {
         store::instance::lock_count(&mut *db, &caller.platform).await?;
         let aftermath = Aftermath::Update { instance_usable: true, update_repeatable: true };
         self.check_quotas(db, &caller.platform, new, aftermath).await
-    }
-
-    /// Refuses, before anything changes, what AWS cannot change in place.
-    async fn check_possible(
-        &self,
-        instance: &Instance,
-        current: &Ordered,
-        now: &Names,
-        aim: &Aim,
-    ) -> Result<(), Error> {
-        let (from, to) = (current.plan()?, aim.ordered.plan()?);
-        let refusals = aim.ordered.revision.immutable_changes(from, to, &now.params, &aim.params);
-        if !refusals.is_empty() {
-            let sentences: Vec<&str> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
-            return Err(refusal(&sentences.join(" ")));
-        }
-        for binding in store::binding::of_instance(self.singles(), instance.uid).await? {
-            let given = self.open(&place::binding_parameters(binding.uid), &binding.parameters)?;
-            let broken = |plan, params| aim.ordered.revision.bind_refusals(plan, &given, params);
-            // What it breaks already is no reason to refuse this change.
-            let before = broken(from, &now.params);
-            if let Some(new) = broken(to, &aim.params).into_iter().find(|refusal| !before.contains(refusal)) {
-                return Err(refusal(&format!(
-                    "The binding {} would no longer be possible: {} Unbind it first.",
-                    binding.id, new.message
-                )));
-            }
-        }
-        let names = Names::of_instance(self.prefix(), &facts(instance), to, aim.params.clone());
-        let outputs = self.public_outputs(instance.uid).await?;
-        self.check_provided(instance, (current, now), (&aim.ordered, &names), &outputs).await?;
-        self.check_frozen(instance, &aim.ordered, &names, &outputs).await
-    }
-
-    async fn check_frozen(
-        &self,
-        instance: &Instance,
-        ordered: &Ordered,
-        names: &Names,
-        outputs: &OutputMap,
-    ) -> Result<(), Error> {
-        let specs = ordered.revision.resources(Scope::Instance, names);
-        let specs =
-            specs.map_err(|error| Error::bad_request(format!("These parameters do not work together: {error}.")))?;
-        let stays = |key: &str| specs.iter().any(|spec| spec.key == key);
-        // What goes is no more, for what stays.
-        let outputs =
-            &outputs.iter().filter(|(key, _)| stays(key)).map(|(key, map)| (key.clone(), map.clone())).collect();
-        for row in store::resource::of_owner(self.singles(), instance.uid).await? {
-            let (Some(desired), ResourceState::Ready) = (&row.desired, row.state) else { continue };
-            if !stays(&row.key) {
-                if row.retain {
-                    return Err(refusal(&format!(
-                        "This change would delete the {}, which the instance is to leave in AWS: change that first.",
-                        row.key.replace('_', " ")
-                    )));
-                }
-                continue;
-            }
-            // What depends on an output that does not exist yet is judged when its turn comes.
-            let Ok(wanted) = ordered.revision.desired(Scope::Instance, &row.key, names, outputs) else {
-                continue;
-            };
-            let frozen = ordered.revision.frozen_changes(&row.key, desired, &wanted);
-            if !frozen.is_empty() {
-                return Err(refusal(&format!(
-                    "This change would need another {}: {} cannot change after creation.",
-                    row.key.replace('_', " "),
-                    frozen.join(", ")
-                )));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -386,7 +367,7 @@ fn version_of(ordered: &Ordered) -> Result<Option<String>, Error> {
     Ok(ordered.plan()?.document().maintenance.as_ref().map(|maintenance| maintenance.version.clone()))
 }
 
-fn refusal(sentence: &str) -> Error {
+pub(super) fn refusal(sentence: &str) -> Error {
     let aftermath = Aftermath::Update { instance_usable: true, update_repeatable: false };
     Error::unprocessable_with(sentence, aftermath)
 }

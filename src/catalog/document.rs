@@ -113,14 +113,30 @@ fn yes() -> bool {
 }
 
 /// The version of what a plan makes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Maintenance {
-    /// A semantic version.
+    /// A semantic version: the newest, which upgrades lead to.
     pub version: String,
     /// What an upgrade to it means for users.
     #[serde(default)]
     pub description: Option<String>,
+    /// The parameter that says which version an instance is at. With it come `steps`.
+    #[serde(default)]
+    pub parameter: Option<String>,
+    /// Every version that an instance may be at, oldest first: an upgrade walks them one by one.
+    #[serde(default)]
+    pub steps: Vec<MaintenanceStep>,
+}
+
+/// One version on the way of an upgrade.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MaintenanceStep {
+    /// The semantic version that platforms are told.
+    pub version: String,
+    /// The parameter's value at that version.
+    pub value: Value,
 }
 
 /// One parameter: ours keys, and the keywords of its draft-04 schema beside them.

@@ -19,6 +19,10 @@ pub struct Given {
     /// What those of the given values stand for that name an instance of the same owner, by parameter.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub resolved: BTreeMap<String, Resolved>,
+    /// The value of the parameter that chooses the version, where the plan has such a one: whoever set it, only an upgrade
+    /// changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Value>,
     /// The target that the user chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,

@@ -19,6 +19,7 @@ mod format;
 mod functions;
 mod given;
 pub mod identity;
+mod ladder;
 #[cfg(test)]
 mod laws;
 mod located;
@@ -47,11 +48,12 @@ mod words;
 
 pub use check::{NAME, is_name, is_word, sample};
 pub use directory::{Catalog, examine};
-pub use document::{DeletionWithBindings, Maintenance, Offering, Parameter, PlanDocument};
+pub use document::{DeletionWithBindings, Maintenance, MaintenanceStep, Offering, Parameter, PlanDocument};
 pub use evaluate::EvalError;
 pub use format::json_schema;
 pub use functions::{FILTERS, FUNCTIONS, TESTS};
 pub use given::{Given, Resolved};
+pub use ladder::Ladder;
 pub use lock::Lock;
 pub use parameters::Refusal;
 pub use phrase::{phrase, plain};

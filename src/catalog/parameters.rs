@@ -201,7 +201,17 @@ impl Revision {
             Verb::Bind => values.retain(|name, _| self.bind_parameters.declared.contains_key(name)),
             Verb::Create | Verb::Update => values = self.carried(plan, &values, &stored.forced),
         }
-        self.completed(plan, verb, &values, &stored.forced)
+        let mut effective = self.completed(plan, verb, &values, &stored.forced);
+        if let (false, Some(ladder), Value::Object(params)) = (verb == Verb::Bind, plan.ladder(), &mut effective) {
+            ladder.pin(params, stored.version.as_ref());
+        }
+        effective
+    }
+
+    /// The default of an instance's parameter in a plan.
+    pub fn default_of(&self, plan: &Plan, parameter: &str) -> Option<Value> {
+        let declared = || self.parameters.declared.get(parameter)?.schema.get("default");
+        plan.document().defaults.get(parameter).or_else(declared).cloned()
     }
 
     /// The rules that a live binding would break if its instance had these parameters.

@@ -80,7 +80,10 @@ pub(super) fn polling_duration(revision: &Revision, plan: &Plan) -> Duration {
         Some(seconds) => Duration::from_secs(seconds.into()),
         None => {
             let longest = [Scope::Instance, Scope::Binding].map(|scope| critical_path(revision, scope));
-            SHORTEST.max(longest.into_iter().max().unwrap_or_default() * GENEROSITY)
+            // An upgrade may walk the whole ladder in one operation.
+            let walks = plan.document().maintenance.as_ref().map_or(0, |maintenance| maintenance.steps.len());
+            let walks = u32::try_from(walks.saturating_sub(1)).unwrap_or(1).max(1);
+            SHORTEST.max(longest.into_iter().max().unwrap_or_default() * GENEROSITY * walks)
         }
     }
 }

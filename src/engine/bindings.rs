@@ -50,20 +50,13 @@ pub(super) async fn remove(turn: &mut Turn<'_>) -> Result<Next, Broken> {
 /// An update's resources are ready: its aim becomes the instance's own, and live bindings follow.
 pub(super) async fn begin_refresh(turn: &mut Turn<'_>, blueprint: &Blueprint, shown: Value) -> Result<Next, Broken> {
     let engine = turn.engine;
-    let operation = &turn.subject.operation;
-    let parameters = match &operation.parameters {
-        None => None,
-        Some(sealed) => {
-            let given = engine.vault().unseal(&place::operation_parameters(operation.id), sealed)?;
-            Some(engine.vault().seal(&place::instance_parameters(turn.fence.owner), &given)?)
-        }
-    };
+    let parameters = engine.vault().seal_json(&place::instance_parameters(turn.fence.owner), &blueprint.given)?;
     let step = Step::new("updated", "the instance's resources are updated");
     let become_updated = async {
         let mut connection = engine.pool().acquire().await?;
-        let (parameters, revision) = (parameters.as_ref(), blueprint.revision.digest.as_str());
+        let revision = blueprint.revision.digest.as_str();
         let refresh = || follow_up("following the instance's update");
-        store::operation::become_updated(&mut connection, &turn.fence, &step, parameters, revision, &shown, refresh)
+        store::operation::become_updated(&mut connection, &turn.fence, &step, &parameters, revision, &shown, refresh)
             .await
     };
     if engine.write("updated", become_updated).await? > 0 {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::act::words;
 use super::retry::{self, Verdict, Way};
-use super::subject::{Blueprint, Subject};
+use super::subject::{Blueprint, Stop, Subject};
 use super::turn::{Next, Turn};
 use super::{Broken, bindings, subject};
 use crate::catalog::OutputMap;
@@ -22,7 +22,10 @@ const FOLLOW_UP_LASTS: Duration = Duration::from_secs(24 * 3600);
 /// Everything is as asked.
 pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint, outputs: &OutputMap) -> Result<Next, Broken> {
     match turn.subject.operation.kind {
-        OperationKind::Update => bindings::begin_refresh(turn, blueprint, shown(blueprint, outputs)?).await,
+        OperationKind::Update => match &blueprint.stop {
+            Some(stop) => passed(turn, blueprint, stop, shown(blueprint, outputs)?).await,
+            None => bindings::begin_refresh(turn, blueprint, shown(blueprint, outputs)?).await,
+        },
         OperationKind::Bind => {
             let answer = answer(blueprint, outputs)?;
             let sealed = turn.engine.vault().seal_json(&place::binding_answer(turn.fence.owner), &answer)?;
@@ -38,6 +41,19 @@ pub(super) async fn made(turn: &mut Turn<'_>, blueprint: &Blueprint, outputs: &O
             end(turn, step, &End { shown: Some(shown(blueprint, outputs)?), ..succeeded(State::Ready) }).await
         }
     }
+}
+
+/// An upgrade has reached a version on its way: that is what the instance is from now on, whatever comes of the rest.
+async fn passed(turn: &Turn<'_>, blueprint: &Blueprint, stop: &Stop, shown: Value) -> Result<Next, Broken> {
+    let engine = turn.engine;
+    let parameters = engine.vault().seal_json(&place::instance_parameters(turn.fence.owner), &blueprint.given)?;
+    let step = Step::new("upgraded", format!("version {} is reached; on the way to {}", stop.version, stop.last));
+    let pass = async {
+        let mut connection = engine.pool().acquire().await?;
+        store::operation::pass(&mut connection, &turn.fence, &step, &parameters, &stop.version, &shown).await
+    };
+    engine.write("upgraded", pass).await?;
+    Ok(Next::Wait(Duration::ZERO))
 }
 
 /// What a fetch shows of the instance.
@@ -62,8 +78,18 @@ pub(super) async fn undone(turn: &mut Turn<'_>, left: Option<String>) -> Result<
     let why = operation.reason.clone().unwrap_or_else(|| "it failed.".to_owned());
     let rejected = operation.class.as_deref() == Some(Class::Rejected.as_str());
     let is_update = operation.kind == OperationKind::Update;
+    let between = operation
+        .maintenance_version
+        .as_deref()
+        .filter(|_| is_update)
+        .is_some_and(|aim| turn.subject.instance.maintenance_version.as_deref().is_some_and(|now| now != aim));
     let message = match (&left, is_update) {
         (None, false) => format!("{why} Everything that had been made is removed again."),
+        // An upgrade may have come some of its way.
+        (None, true) if between => {
+            let now = turn.subject.instance.maintenance_version.as_deref().unwrap_or_default();
+            format!("{why} The instance is at version {now}.")
+        }
         (None, true) => format!("{why} The instance is as it was before."),
         (Some(left), false) => {
             format!(

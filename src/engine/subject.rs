@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Broken, Engine};
 use crate::catalog::identity::{BindingFacts, InstanceFacts};
-use crate::catalog::{Evaluated, Given, Names, OutputMap, Revision, Scope, Spec, Verb};
+use crate::catalog::{Evaluated, Given, Ladder, Names, OutputMap, Revision, Scope, Spec, Verb, plain};
 use crate::driver::{Context, Target};
 use crate::osb::{PlanId, Uid};
 use crate::store::binding::Binding;
@@ -69,9 +69,13 @@ impl Subject {
         let revision = engine.revision(&digest).await?;
         let plan_id = PlanId::from(pick(&operation.plan_id, instance.plan_id.as_str()));
         let plan = revision.plan(&plan_id).ok_or_else(|| Broken::new("the revision lacks the instance's plan"))?;
-        let parameters = match &operation.parameters {
+        let mut parameters = match &operation.parameters {
             Some(sealed) if aimed => open(engine.vault(), place::operation_parameters(operation.id), sealed)?,
             _ => open(engine.vault(), place::instance_parameters(instance.uid), &instance.parameters)?,
+        };
+        let stop = match plan.ladder().filter(|_| aimed) {
+            Some(ladder) => self.stop(engine, ladder, &mut parameters).await?,
+            None => None,
         };
         let params = revision.effective(plan, Verb::Create, &parameters);
         let context = self.context(aimed);
@@ -92,7 +96,30 @@ impl Subject {
             names = names.of_binding(engine.prefix(), &facts, params);
         }
         let specs = revision.resources(self.scope(), &names)?;
-        Ok(Blueprint { aimed, scope: self.scope(), plan_name: plan.name().to_owned(), revision, names, specs })
+        let plan_name = plan.name().to_owned();
+        Ok(Blueprint { aimed, stop, given: parameters, scope: self.scope(), plan_name, revision, names, specs })
+    }
+
+    /// The next version on the way of an upgrade, if it is not the last: the parameters become what they are there.
+    async fn stop(&self, engine: &Engine, ladder: Ladder<'_>, aim: &mut Given) -> Result<Option<Stop>, Broken> {
+        let instance = &self.instance;
+        let stored = open(engine.vault(), place::instance_parameters(instance.uid), &instance.parameters)?;
+        let held = match stored.version {
+            Some(held) => held,
+            // From before its plan had versions: its parameters say it.
+            None => {
+                let revision = engine.revision(&instance.revision).await?;
+                let plan = revision.plan(&instance.plan_id);
+                let plan = plan.ok_or_else(|| Broken::new("the revision lacks the instance's plan"))?;
+                let params = revision.effective(plan, Verb::Create, &stored);
+                ladder.chosen(&params).cloned().unwrap_or_default()
+            }
+        };
+        let Some(last) = aim.version.clone().filter(|last| ladder.is_older(&held, last)) else { return Ok(None) };
+        let Some(next) = ladder.after(&held).filter(|next| next.value != last) else { return Ok(None) };
+        ladder.reach(aim, &next.value);
+        let last = ladder.step(&last).map_or_else(|| plain(&last), |step| step.version.clone());
+        Ok(Some(Stop { version: next.version.clone(), last }))
     }
 
     /// The platform's words about the instance: an update may bring others.
@@ -133,10 +160,21 @@ fn tag_value(text: &str) -> String {
     text.chars().map(|c| if allowed(c) { c } else { '_' }).take(256).collect()
 }
 
+/// A version that an upgrade passes through.
+pub(super) struct Stop {
+    pub version: String,
+    /// Where the way leads.
+    pub last: String,
+}
+
 /// The offering as it applies to one subject.
 pub(super) struct Blueprint {
     /// It is what an update aims at, not what the instance is.
     aimed: bool,
+    /// It is a version on the way of an upgrade, not its end.
+    pub stop: Option<Stop>,
+    /// The instance's parameters as they are stored.
+    pub given: Given,
     pub scope: Scope,
     pub revision: Arc<Revision>,
     pub plan_name: String,

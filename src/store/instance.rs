@@ -284,25 +284,27 @@ pub async fn fetch(db: impl PgExecutor<'_>, asked: &[(PlatformName, InstanceId)]
     Ok(in_place(asked.len(), rows))
 }
 
-/// Ends an update: what the operation aimed at becomes the instance's own.
+/// What an update aimed at becomes the instance's own; `version`, where an upgrade is only on its way.
 pub(super) async fn become_updated(
     db: &mut PgConnection,
     fence: &Fence,
-    sealed: Option<&Sealed>,
+    sealed: &Sealed,
+    version: Option<&str>,
     shown: &Value,
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE instance SET plan_id = COALESCE(o.plan_id, instance.plan_id), plan = COALESCE(o.plan, instance.plan), revision = COALESCE(o.revision, instance.revision),
-                parameters = COALESCE($3, instance.parameters), context = COALESCE(o.context, instance.context),
+                parameters = $3, context = COALESCE(o.context, instance.context),
                 refers_to = COALESCE(o.refers_to, instance.refers_to),
                 maintenance_version = CASE WHEN o.revision IS NULL THEN instance.maintenance_version
-                                           ELSE o.maintenance_version END,
+                                           ELSE COALESCE($5, o.maintenance_version) END,
                 shown = $4, updated_at = now()
          FROM operation o WHERE instance.uid = $1 AND o.id = $2",
         fence.owner.uuid(),
         fence.operation.uuid(),
-        sealed.map(Sealed::as_bytes),
+        sealed.as_bytes(),
         shown,
+        version,
     )
     .execute(db)
     .await?;

@@ -217,7 +217,7 @@ pub async fn become_updated(
     db: &mut PgConnection,
     fence: &Fence,
     step: &Step,
-    parameters: Option<&Sealed>,
+    parameters: &Sealed,
     revision: &str,
     shown: &Value,
     refresh: impl Fn() -> NewOperation<'static>,
@@ -227,7 +227,7 @@ pub async fn become_updated(
     // Those that are being unbound at this moment wait for our lock or have left the list.
     let bindings = binding::lock_ready(&mut transaction, fence.owner).await?;
     enter(&mut *transaction, fence, step, Phase::Bindings, None).await?;
-    instance::become_updated(&mut transaction, fence, parameters, shown).await?;
+    instance::become_updated(&mut transaction, fence, parameters, None, shown).await?;
     for uid in &bindings {
         let change = Change { revision: Some(revision.to_owned()), ..Change::default() };
         supersede(&mut *transaction, *uid).await?;
@@ -235,6 +235,24 @@ pub async fn become_updated(
     }
     transaction.commit().await?;
     Ok(bindings.len())
+}
+
+/// An upgrade has reached a version on its way: that, and what else the operation aimed at, becomes the instance's own, and the
+/// operation goes on.
+pub async fn pass(
+    db: &mut PgConnection,
+    fence: &Fence,
+    step: &Step,
+    parameters: &Sealed,
+    version: &str,
+    shown: &Value,
+) -> Result<()> {
+    let mut transaction = db.begin().await?;
+    instance::lock_row(&mut transaction, fence.owner).await?;
+    enter(&mut *transaction, fence, step, Phase::Forward, None).await?;
+    instance::become_updated(&mut transaction, fence, parameters, Some(version), shown).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 /// Begins to unbind a binding because its instance goes, unless that is under way or done. Answers whether it began.

@@ -1,8 +1,8 @@
 //! References: which instances the parameters of others name (`refers_to`). A thing in AWS that another one needs must not go
 //! first, or the other can never be changed again.
 //!
-//! What this guarantees: who begins to refer holds the instance's row, and who deletes an instance asks under a lock that
-//! waits for all of those, so that of the two one sees the other.
+//! What this guarantees: who begins to refer holds the instance's row and looks at it again, and who deletes an instance or
+//! takes something from it asks under a lock that waits for all of those, so that of the two one sees the other.
 
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
@@ -15,15 +15,13 @@ pub(super) fn column(refers_to: &[Uid]) -> Vec<Uuid> {
     refers_to.iter().map(|uid| uid.uuid()).collect()
 }
 
-/// Keeps instances from being deleted until the transaction ends. Whether all of them are there to be referred to.
-pub async fn hold(db: &mut PgConnection, refers_to: &[Uid]) -> Result<bool> {
-    let held = sqlx::query_scalar!(
-        "SELECT uid FROM instance WHERE uid = ANY ($1) AND state = 'ready' ORDER BY uid FOR KEY SHARE",
-        &column(refers_to),
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(held.len() == refers_to.len())
+/// Keeps instances from losing anything until the transaction ends. What they are has to be read after that, in another
+/// statement: this one sees them as they were before it waited.
+pub async fn hold(db: &mut PgConnection, refers_to: &[Uid]) -> Result<()> {
+    sqlx::query!("SELECT uid FROM instance WHERE uid = ANY ($1) ORDER BY uid FOR KEY SHARE", &column(refers_to))
+        .fetch_all(db)
+        .await?;
+    Ok(())
 }
 
 /// The ids of the other instances that refer to a locked one, or whose bindings do or whose updates want to. From now on, until the

@@ -15,6 +15,7 @@ mod osb_deprovision;
 mod osb_doors;
 mod osb_provision;
 mod osb_update;
+mod osb_upgrade;
 mod reload;
 mod secrecy;
 mod support;

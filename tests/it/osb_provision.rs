@@ -329,3 +329,33 @@ async fn what_another_instance_refers_to_stays_as_long_as_it_does(pool: PgPool) 
         assert_eq!(app.deprovision(&logs, &ids).await["state"], "succeeded");
     }
 }
+
+#[sqlx::test]
+async fn what_an_instance_is_about_to_stop_providing_is_not_referred_to(pool: PgPool) {
+    let mut app = TestApp::start(pool).await;
+    let ids = app.ids("s3-bucket", "standard");
+    let logs = app.provision(&ids, json!({ "accept_access_logs": true })).await;
+    let id = app.provision(&ids, json!({})).await;
+    let change = async |app: &TestApp, id: &str, parameters: Value| {
+        app.patch(&at(&format!("{id}?{ASYNC}")), &parcels::patch(&ids, json!({ "parameters": parameters }))).await
+    };
+
+    // Nobody refers to it, but begins to at the moment that it ends: either, never both.
+    let (ended, begun) = tokio::join!(
+        change(&app, &logs, json!({ "accept_access_logs": false })),
+        change(&app, &id, json!({ "log_bucket": logs })),
+    );
+    let seen = (ended.status, begun.status);
+    assert!(matches!(seen, (202, 400) | (422, 202)), "{seen:?}");
+    for (id, back) in [(&id, json!({ "log_bucket": null })), (&logs, json!({ "accept_access_logs": true }))] {
+        assert_eq!(app.settled(&at(id)).await["state"], "succeeded");
+        change(&app, id, back).await;
+        assert_eq!(app.settled(&at(id)).await["state"], "succeeded");
+    }
+
+    // The change is accepted and nobody works on it yet.
+    app.replica.take().unwrap().stop().await;
+    change(&app, &logs, json!({ "accept_access_logs": false })).await.expect(202);
+    change(&app, &id, json!({ "log_bucket": logs })).await.expect(400);
+    app.put(&at(&format!("new?{ASYNC}")), &ids.provision(json!({ "log_bucket": logs }))).await.expect(400);
+}

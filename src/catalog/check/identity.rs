@@ -30,11 +30,6 @@ pub(super) fn check(report: &mut Report<'_>) {
                 report.at(&pointer, format!("there is no plan `{to}`{hint}"));
             }
         }
-        if let Some(maintenance) = &plan.maintenance
-            && let Err(error) = semver::Version::parse(&maintenance.version)
-        {
-            report.at(&format!("{pointer}/maintenance/version"), format!("is not a semantic version: {error}"));
-        }
     }
 
     match (offering.bindable, &offering.binding) {

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod identity;
+mod maintenance;
 mod names;
 mod parameters;
 mod plans;
@@ -47,6 +48,7 @@ impl Report<'_> {
 pub(super) fn facts(revision: &Revision, registry: &Registry, located: &Located, problems: &mut Vec<Problem>) {
     let mut report = Report { revision, registry, located, problems };
     identity::check(&mut report);
+    maintenance::check(&mut report);
     parameters::check(&mut report);
     names::check(&mut report);
     resources::check(&mut report);

@@ -42,6 +42,28 @@ fn identities() {
 }
 
 #[test]
+fn versions_are_in_order_and_values_of_their_parameter() {
+    let ladder = |edit: (&str, &str)| {
+        let steps =
+            "parameter: retention, steps: [{ version: 1.0.0, value: 345600 }, { version: 1.1.0, value: 86400 }]";
+        let text = format!("version: 1.1.0, {steps}");
+        assert!(text.contains(edit.0), "{}", edit.0);
+        problems("version: 1.0.0", &text.replacen(edit.0, edit.1, 1))
+    };
+    assert_eq!(ladder(("1.1.0, p", "1.1.0, p")), Vec::<String>::new());
+    for (from, to, expected) in [
+        ("version: 1.1.0,", "version: 1.2.0,", "version: must be the last step's, 1.1.0"),
+        ("value: 86400", "value: 1", "steps[1].value: as retention: must be an integer from 60 to 1209600"),
+        ("value: 86400", "value: 345600", "steps[1].value: another step has this value already"),
+        ("version: 1.0.0", "version: 1.3.0", "steps[1].version: is not newer than 1.3.0: the oldest comes first"),
+        ("value: 345600", "value: 60", "parameter: the default of `retention` is none of the steps"),
+        ("parameter: retention, ", "", "steps: steps need the `parameter` that says which one it is"),
+    ] {
+        assert_eq!(ladder((from, to)), [format!("plans[1].maintenance.{expected}")], "{to}");
+    }
+}
+
+#[test]
 fn parameters() {
     one(
         "maximum: 1209600",

@@ -80,6 +80,10 @@ fn offering(revision: &Revision, chosen: Option<&Plan>, provided: &Provided, out
         }
         if let Some(maintenance) = &document.maintenance {
             writeln!(out, "    version {}", maintenance.version)?;
+            if let Some(parameter) = &maintenance.parameter {
+                let steps: Vec<String> = maintenance.steps.iter().map(|step| plain(&step.value)).collect();
+                writeln!(out, "    {parameter} goes {}", steps.join(" → "))?;
+            }
         }
     }
 
