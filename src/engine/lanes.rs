@@ -16,32 +16,46 @@ const BROKEN_REST: Duration = Duration::from_secs(30);
 
 /// How many turns run per target.
 #[derive(Default)]
-pub(super) struct Targets(Mutex<HashMap<String, usize>>);
+pub(super) struct Targets(Mutex<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    running: HashMap<String, usize>,
+    /// How many turns have ended so far.
+    left: u64,
+}
 
 impl Targets {
     fn enter(&self, target: &str) {
-        *self.lock().entry(target.to_owned()).or_default() += 1;
+        *self.lock().running.entry(target.to_owned()).or_default() += 1;
     }
 
     fn leave(&self, target: &str) {
         let mut counts = self.lock();
-        if let Some(count) = counts.get_mut(target) {
+        counts.left += 1;
+        if let Some(count) = counts.running.get_mut(target) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(target);
+                counts.running.remove(target);
             }
         }
     }
 
     fn count(&self, target: &str) -> usize {
-        self.lock().get(target).copied().unwrap_or_default()
+        self.lock().running.get(target).copied().unwrap_or_default()
     }
 
-    fn running(&self) -> Vec<(String, usize)> {
-        self.lock().iter().map(|(target, count)| (target.clone(), *count)).collect()
+    /// What runs at this moment, and how many turns have ended until then.
+    fn running(&self) -> (Vec<(String, usize)>, u64) {
+        let counts = self.lock();
+        (counts.running.iter().map(|(target, count)| (target.clone(), *count)).collect(), counts.left)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+    fn left(&self) -> u64 {
+        self.lock().left
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,13 +91,15 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
         // Seen before looking, so that what is committed while we look is not slept over.
         due.mark_unchanged();
         let room = free.available_permits();
+        let (running, left) = engine.0.targets.running();
+        let busiest = running.iter().map(|(_, count)| *count).max().unwrap_or_default();
         let claimed = if room == 0 {
             Vec::new()
         } else {
             let granted = Instant::now();
             let limit = i64::try_from(room).unwrap_or(i64::MAX);
             let caps = match lane {
-                Lane::Async => Caps { per_target: settings.per_target, running: engine.0.targets.running() },
+                Lane::Async => Caps { per_target: settings.per_target, running },
                 // A request that waits is served whatever else goes on there.
                 Lane::Sync => Caps { per_target: usize::MAX, running: Vec::new() },
             };
@@ -99,6 +115,7 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
         while turns.try_join_next().is_some() {}
         // Fewer than there was room for: nothing else is due, or its target is at its cap, and whoever makes room there rings.
         let idle = claimed.len() < room || room == 0;
+        let capped = room > 0 && busiest + claimed.len() >= settings.per_target;
         for (claim, granted) in claimed {
             let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { break };
             let (engine, free) = (engine.clone(), Arc::clone(&free));
@@ -119,7 +136,9 @@ pub(super) async fn run(engine: &Engine, lane: Lane) {
                 }
             });
         }
-        if idle {
+        // A turn that ended since its target was counted may have seen it below the cap, and not have rung.
+        let missed = capped && engine.0.targets.left() != left;
+        if idle && !missed {
             tokio::select! {
                 _ = due.changed() => {}
                 () = tokio::time::sleep(settings.poll) => {}
