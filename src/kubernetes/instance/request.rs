@@ -7,7 +7,7 @@ use super::work::Change;
 use crate::kubernetes::api::InstanceProperties;
 use crate::kubernetes::parameters::Given;
 use crate::osb::{
-    Context, DeleteQuery, LastOperationQuery, Parameters, PlanId, PreviousValues, ProvisionRequest, ServiceId,
+    Context, DeleteQuery, LastOperationQuery, PlanId, PreviousValues, ProvisionRequest, ServiceId,
     UpdateRequest,
 };
 
@@ -56,11 +56,11 @@ pub fn update(
     given: &Given,
     change: &Change,
 ) -> UpdateRequest {
-    let mut parameters = Parameters::default();
-    if change.parameters {
-        parameters = given.real.clone();
-        parameters.0.extend(change.taken.unset.iter().map(|name| (name.clone(), Value::Null)));
-    }
+    let parameters = change.parameters.then(|| {
+        let mut all = given.real.clone();
+        all.0.extend(change.taken.unset.iter().map(|name| (name.clone(), Value::Null)));
+        all
+    });
     let mut previous = json!({ "service_id": found.service_id });
     if let Some(plan) = had.map(InstanceProperties::plan_id).filter(|plan| !plan.is_empty()) {
         previous["plan_id"] = plan.into();
@@ -134,5 +134,9 @@ mod tests {
         let all = json!({"service_id": "s", "plan_id": "p2", "parameters": {"size": 2, "gone": null},
             "previous_values": previous});
         assert_eq!(of(&Change { plan: true, parameters: true, taken }), all);
+        // All of them were taken away: that is said, too.
+        let change = Change { parameters: true, ..Change::default() };
+        let body = serde_json::to_value(update(&PLACE, &found(), Some(&had), &Given::default(), &change)).unwrap();
+        assert_eq!(body["parameters"], json!({}));
     }
 }
