@@ -14,6 +14,7 @@
 //! | `broker/`, `catalog/`, `instance/`, `binding/` | one turn over an object of the kind |
 //! | `scope` | what the two scopes have in common |
 //! | `parameters` | what is sent as parameters, Secrets included |
+//! | `words` | what of a broker's words may be shown |
 //! | `clients`, `events`, `write`, `finalizer`, `names`, `selector` | tools |
 
 pub mod api;
@@ -34,6 +35,7 @@ mod run;
 mod scope;
 mod selector;
 mod turn;
+mod words;
 mod write;
 
 pub use health::Health;
