@@ -7,6 +7,7 @@ enum Phase {
     #[default]
     Starting,
     Waiting,
+    Reading,
     Working,
 }
 
@@ -20,7 +21,12 @@ impl Health {
         self.enter(Phase::Waiting);
     }
 
-    /// It works.
+    /// It leads, and has not seen all objects yet.
+    pub(super) fn reading(&self) {
+        self.enter(Phase::Reading);
+    }
+
+    /// It has seen them all, and works.
     pub(super) fn working(&self) {
         self.enter(Phase::Working);
     }
@@ -33,6 +39,7 @@ impl Health {
     pub fn ready(&self) -> Result<(), Vec<String>> {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Phase::Starting => Err(vec!["the API server has not been reached yet".to_owned()]),
+            Phase::Reading => Err(vec!["the objects of the API server have not all been seen yet".to_owned()]),
             Phase::Waiting | Phase::Working => Ok(()),
         }
     }

@@ -128,8 +128,12 @@ impl Controllers {
             seen: Seen { cluster: cluster_seen, namespaced: namespaced_seen, instances: instances_seen },
             tags: Tags::default(),
         });
-        self.health.working();
+        self.health.reading();
         tokio::join!(
+            async {
+                context.seen.ready().await;
+                self.health.working();
+            },
             cluster.run(&context, &stop),
             namespaced.run(&context, &stop),
             // A class (or an instance) that has not been seen yet is not one that is not there.
