@@ -12,6 +12,7 @@ mod brokers;
 mod catalogs;
 mod definitions;
 mod election;
+mod faulty;
 mod instance_faults;
 mod instances;
 mod shop;
