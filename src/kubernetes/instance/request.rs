@@ -7,8 +7,7 @@ use super::work::Change;
 use crate::kubernetes::api::InstanceProperties;
 use crate::kubernetes::parameters::Given;
 use crate::osb::{
-    Context, DeleteQuery, LastOperationQuery, PlanId, PreviousValues, ProvisionRequest, ServiceId,
-    UpdateRequest,
+    Context, DeleteQuery, LastOperationQuery, PlanId, PreviousValues, ProvisionRequest, ServiceId, UpdateRequest,
 };
 
 /// Where an instance is.
