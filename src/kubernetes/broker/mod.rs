@@ -24,7 +24,7 @@ mod sync;
 mod turn;
 mod watch;
 
-pub use turn::reconcile;
+pub use turn::{reconcile, reread};
 pub use watch::{Renewals, watching};
 
 /// The annotation that lets a broker go although instances use it.

@@ -81,6 +81,22 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
     Ok(Action::requeue(Duration::from_secs(1)))
 }
 
+/// The catalog is read anew at once: what is known of it is out of date. One that is read on demand only is the user's.
+pub async fn reread<S: Scope>(context: &Context, namespace: Option<&str>, name: &str) -> Result<(), Error> {
+    let api = S::Broker::api(context.client.clone(), namespace);
+    let Some(broker) = api.get_opt(name).await? else { return Ok(()) };
+    let mut wanted = broker.clone();
+    if let Some(status) = wanted.status_mut() {
+        status.last_catalog_retrieval_time = None;
+    }
+    context.tags.forget(&broker.uid().unwrap_or_default());
+    match write::status(&api, &broker, &wanted).await {
+        // Somebody writes it at this moment.
+        Err(write::Error::Fenced) => Ok(()),
+        done => done.map(drop).map_err(Error::from),
+    }
+}
+
 /// Whether a broker is to be asked for its catalog.
 fn next<S: Scope>(context: &Context, broker: &S::Broker) -> Due {
     let often = Often { read: context.settings.brokers.relist, check: context.settings.brokers.catalog_check };

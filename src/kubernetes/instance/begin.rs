@@ -15,6 +15,7 @@ pub fn order(
     generation: i64,
     found: &Found,
     given: &Given,
+    maintenance: Option<String>,
 ) {
     // After a mitigation nothing is going on, but the failures before it count.
     let failures = status.ledger.as_ref().map_or(0, |ledger| ledger.failures);
@@ -36,6 +37,7 @@ pub fn order(
     ledger.service_id.clone_from(&found.service_id);
     ledger.update_requests = spec.update_requests;
     (ledger.polling_since, ledger.refused, ledger.remark) = (None, None, None);
+    ledger.maintenance_asked = maintenance;
     let (reason, message) = if operation == InstanceOperation::Provision {
         status.deprovision_status = DeprovisionStatus::Required;
         status.provision_status = ProvisionStatus::NotProvisioned;
