@@ -15,5 +15,7 @@ mod election;
 mod faulty;
 mod instance_faults;
 mod instances;
+mod migration;
 mod shop;
+mod upkeep;
 mod world;
