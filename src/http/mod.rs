@@ -19,7 +19,8 @@ mod tls;
 mod v2;
 
 pub use front::Observer;
-pub use plain::{Ready, health};
+pub use axum::Router;
+pub use plain::{Ready, Reviewer, health, webhook};
 pub use router::{App, Metrics, probes, router};
 pub use server::{Server, Stop};
 pub use settings::Settings;
