@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::serve::stop_on_signal;
 use crate::config;
 use crate::http::{self, Server};
-use crate::kubernetes::{Controllers, admission};
 use crate::kubernetes::crds::{self, Applied};
+use crate::kubernetes::{Controllers, admission};
 use crate::metrics::ControllerMetrics;
 use crate::telemetry;
 
@@ -85,7 +85,8 @@ fn word(applied: Applied) -> &'static str {
 
 /// What the API server asks about orders, if that is wanted.
 async fn webhook(settings: &config::Webhook, grace: Duration) -> anyhow::Result<Option<(Server, http::Router)>> {
-    let (Some(address), Some(cert), Some(key)) = (settings.webhook_listen, &settings.webhook_cert, &settings.webhook_key)
+    let (Some(address), Some(cert), Some(key)) =
+        (settings.webhook_listen, &settings.webhook_cert, &settings.webhook_key)
     else {
         return Ok(None);
     };

@@ -90,7 +90,14 @@ mod tests {
             // Nothing is ordered.
             ("UPDATE", instances, "alice", of(&bob, 1), json!({"size": 1}), set(&bob)),
             ("UPDATE", instances, "alice", of(&bob, 1), of(&alice, 1), set(&bob)),
-            ("UPDATE", instances, "alice", json!({"size": 1}), of(&alice, 1), json!([{"op": "remove", "path": "/spec/userInfo"}])),
+            (
+                "UPDATE",
+                instances,
+                "alice",
+                json!({"size": 1}),
+                of(&alice, 1),
+                json!([{"op": "remove", "path": "/spec/userInfo"}]),
+            ),
             ("UPDATE", instances, "alice", json!({"size": 1}), json!({"size": 1}), Value::Null),
             ("UPDATE", bindings, "alice", of(&bob, 1), of(&bob, 2), set(&bob)),
             // The controller fills in.

@@ -7,7 +7,8 @@ use super::work::Change;
 use crate::kubernetes::api::InstanceProperties;
 use crate::kubernetes::parameters::Given;
 use crate::osb::{
-    Context, DeleteQuery, LastOperationQuery, MaintenanceInfo, PlanId, PreviousValues, ProvisionRequest, ServiceId, UpdateRequest,
+    Context, DeleteQuery, LastOperationQuery, MaintenanceInfo, PlanId, PreviousValues, ProvisionRequest, ServiceId,
+    UpdateRequest,
 };
 
 /// Where an instance is.
@@ -127,7 +128,8 @@ mod tests {
     fn an_update_holds_what_changed_and_all_that_was_before() {
         let had = InstanceProperties { service_plan_external_id: "p1".into(), ..Default::default() };
         let of = |change: &Change| {
-            let mut body = serde_json::to_value(update(&PLACE, &found(), Some(&had), Some("1.0.0"), &given(), change)).unwrap();
+            let mut body =
+                serde_json::to_value(update(&PLACE, &found(), Some(&had), Some("1.0.0"), &given(), change)).unwrap();
             body.as_object_mut().unwrap().remove("context");
             body
         };
@@ -140,7 +142,8 @@ mod tests {
         assert_eq!(of(&Change { plan: true, parameters: true, maintenance, taken }), all);
         // All of them were taken away: that is said, too.
         let change = Change { parameters: true, ..Change::default() };
-        let body = serde_json::to_value(update(&PLACE, &found(), Some(&had), None, &Given::default(), &change)).unwrap();
+        let body =
+            serde_json::to_value(update(&PLACE, &found(), Some(&had), None, &Given::default(), &change)).unwrap();
         assert_eq!(body["parameters"], json!({}));
     }
 }

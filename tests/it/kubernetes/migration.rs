@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use chandlery::kubernetes::api::{
-    ConditionStatus, ConditionType, Conditions, ServiceBinding, ServiceBroker, ServiceClass, ServiceInstance, ServicePlan,
+    ConditionStatus, ConditionType, Conditions, ServiceBinding, ServiceBroker, ServiceClass, ServiceInstance,
+    ServicePlan,
 };
 use http::Method;
 use k8s_openapi::api::core::v1::Secret;
@@ -32,7 +33,8 @@ async fn left<K>(api: &Api<K>, kind: &str, metadata: Value, spec: Value, status:
 where
     K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Serialize,
 {
-    let object = json!({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": kind, "metadata": metadata, "spec": spec});
+    let object =
+        json!({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": kind, "metadata": metadata, "spec": spec});
     let made = api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
     let name = made.name_any();
     if status.is_null() {
@@ -94,7 +96,8 @@ impl Old {
                    "lastCatalogRetrievalTime": retrieved, "lastConditionState": "Ready"}),
         )
         .await;
-        let labels = json!({"servicecatalog.k8s.io/spec.externalName": DB, "servicecatalog.k8s.io/spec.externalID": DB});
+        let labels =
+            json!({"servicecatalog.k8s.io/spec.externalName": DB, "servicecatalog.k8s.io/spec.externalID": DB});
         left(
             &self.world.here::<ServiceClass>(),
             "ServiceClass",
@@ -182,7 +185,8 @@ async fn what_service_catalog_left_is_taken_over_and_nothing_is_ordered_again() 
     });
     old.instance("making", but(making)).await;
     // The broker had refused it for good.
-    let refused = [("Ready", "False", "ProvisionCallFailed"), ("Failed", "True", "ClusterServiceBrokerReturnedFailure")];
+    let refused =
+        [("Ready", "False", "ProvisionCallFailed"), ("Failed", "True", "ClusterServiceBrokerReturnedFailure")];
     let refused = json!({
         "conditions": conditions(&refused), "lastConditionState": "Failed", "provisionStatus": "NotProvisioned",
         "deprovisionStatus": "NotRequired", "externalProperties": null,
@@ -198,10 +202,14 @@ async fn what_service_catalog_left_is_taken_over_and_nothing_is_ordered_again() 
 
     let running = old.world.start(&["--allow-local-brokers", "--cluster-id", "the-old-id"]).await;
     gone(&instances, "stuck").await;
-    let is_ready = |instance: &ServiceInstance| instance.status.as_ref().is_some_and(|status| status.holds(ConditionType::Ready));
+    let is_ready =
+        |instance: &ServiceInstance| instance.status.as_ref().is_some_and(|status| status.holds(ConditionType::Ready));
     until(&instances, "making", is_ready).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(old.ordered(), ["DELETE /v2/service_instances/id-of-stuck?accepts_incomplete=true&service_id=db-id&plan_id=small-id"]);
+    assert_eq!(
+        old.ordered(),
+        ["DELETE /v2/service_instances/id-of-stuck?accepts_incomplete=true&service_id=db-id&plan_id=small-id"]
+    );
     let polled = old.broker.heard(Method::GET, "/last_operation");
     assert!(polled.len() == 1 && polled[0].path.contains("operation=op-1"), "{polled:?}");
     let now = instances.get("db").await.unwrap();
@@ -220,7 +228,8 @@ async fn what_service_catalog_left_is_taken_over_and_nothing_is_ordered_again() 
     let change = Patch::Merge(json!({"spec": {"parameters": {"size": 2}, "servicePlanExternalName": "large"}}));
     instances.patch("db", &PatchParams::default(), &change).await.unwrap();
     until(&instances, "db", |instance| {
-        is_ready(instance) && Some(instance.status.as_ref().unwrap().observed_generation) == instance.metadata.generation
+        is_ready(instance)
+            && Some(instance.status.as_ref().unwrap().observed_generation) == instance.metadata.generation
     })
     .await;
     let patched = old.broker.heard(Method::PATCH, "/v2/service_instances/id-of-db");

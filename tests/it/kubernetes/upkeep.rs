@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use chandlery::kubernetes::api::{ConditionStatus, ConditionType, Conditions, ServiceBroker, ServiceInstance, ServicePlan};
+use chandlery::kubernetes::api::{
+    ConditionStatus, ConditionType, Conditions, ServiceBroker, ServiceInstance, ServicePlan,
+};
 use http::Method;
 use kube::api::PostParams;
 use serde_json::{Value, json};
@@ -35,7 +37,8 @@ async fn a_login_that_changes_is_used_at_once() {
     broker.wants(&basic("better"));
     world.secret("login", &[("username", "u"), ("password", "better")]).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let order = ["provision", "i", "--class", &format!("db-{suffix}"), "--plan", "small", "--wait", "--interval", "100ms"];
+    let order =
+        ["provision", "i", "--class", &format!("db-{suffix}"), "--plan", "small", "--wait", "--interval", "100ms"];
     world.svcat(&order).expect();
     let put = broker.heard(Method::PUT, "/v2/service_instances/");
     let said: Vec<_> = put.iter().map(|heard| heard.headers["authorization"].to_str().unwrap().to_owned()).collect();
