@@ -266,4 +266,4 @@ mod controller;
 mod documented;
 
 pub use check::{Problems, Warning};
-pub use controller::{Brokers, Cluster, Controller, Election, Work};
+pub use controller::{Brokers, Cluster, Controller, Election, Webhook, Work};

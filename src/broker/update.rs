@@ -183,7 +183,7 @@ impl Broker {
         }
         let Aimed { ordered: aimed, given, moved, names } = self.aimed(instance, live).await?;
         let plan = aimed.plan()?;
-        let mut patch = request.parameters.0.clone();
+        let mut patch = request.parameters.clone().unwrap_or_default().0;
         let chosen = take_target(&aimed.revision, &mut patch);
         let is_here = chosen.is_ok_and(|chosen| chosen.is_none_or(|chosen| chosen == target_of(instance)));
         let carried = aimed.revision.carried(plan, &stored.given, &given.forced);
@@ -241,7 +241,7 @@ impl Broker {
         mut given: Given,
     ) -> Result<Aim, Error> {
         let (from, plan) = (current.plan()?, wanted.plan()?);
-        let mut patch = request.parameters.0.clone();
+        let mut patch = request.parameters.clone().unwrap_or_default().0;
         let chosen = take_target(&wanted.revision, &mut patch)?;
         let here = target_of(instance);
         if chosen.is_some_and(|chosen| chosen != here) {
@@ -348,7 +348,7 @@ impl Broker {
 /// Whether a request is about more than the context. Service Catalog sends nothing else, too, when the last parameter is taken
 /// away; what changed around the instance meanwhile (a default, a forced value) is no reason to begin an update then.
 fn asks_something(request: &UpdateRequest, instance: &Instance) -> bool {
-    !request.parameters.is_empty()
+    request.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty())
         || request.maintenance_info.is_some()
         || request.plan_id.as_ref().is_some_and(|plan| *plan != instance.plan_id)
 }

@@ -25,7 +25,7 @@ pub(super) fn held(ladder: Ladder<'_>, stored: &Given, now: &Names, instance: &I
 
 /// Whether a request wants another version than an instance is at.
 pub(super) fn is_asked(ladder: Ladder<'_>, held: Option<&Value>, request: &UpdateRequest) -> bool {
-    let chosen = request.parameters.0.get(ladder.parameter());
+    let chosen = request.parameters.as_ref().and_then(|parameters| parameters.0.get(ladder.parameter()));
     request.maintenance_info.is_some() || chosen.is_some_and(|value| Some(value) != held)
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -11,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::serve::stop_on_signal;
 use crate::config;
 use crate::http::{self, Server};
-use crate::kubernetes::Controllers;
 use crate::kubernetes::crds::{self, Applied};
+use crate::kubernetes::{Controllers, admission};
 use crate::metrics::ControllerMetrics;
 use crate::telemetry;
 
@@ -82,6 +83,21 @@ fn word(applied: Applied) -> &'static str {
     }
 }
 
+/// What the API server asks about orders, if that is wanted.
+async fn webhook(settings: &config::Webhook, grace: Duration) -> anyhow::Result<Option<(Server, http::Router)>> {
+    let (Some(address), Some(cert), Some(key)) =
+        (settings.webhook_listen, &settings.webhook_cert, &settings.webhook_key)
+    else {
+        return Ok(None);
+    };
+    let tls = http::Tls::from_files(cert.clone(), key.clone()).context("the webhook's certificate cannot be read")?;
+    let server = Server::bind(address, http::Settings { grace, ..http::Settings::default() }, Some(tls)).await;
+    let server = server.with_context(|| format!("{address} cannot be listened on"))?;
+    let own = settings.webhook_user.clone().unwrap_or_default();
+    tracing::info!(address = %server.address()?, "the admission webhook is served");
+    Ok(Some((server, http::webhook("/identity", Arc::new(move |body| admission::review(body, &own))))))
+}
+
 async fn control(settings: config::Controller) -> anyhow::Result<()> {
     telemetry::init(&settings.telemetry.log, settings.telemetry.log_format)?;
     if let Some(problem) = settings.problem() {
@@ -91,6 +107,7 @@ async fn control(settings: config::Controller) -> anyhow::Result<()> {
     let metrics = ControllerMetrics::new();
     let server = Server::bind(address, http::Settings { grace, ..http::Settings::default() }, None).await;
     let server = server.with_context(|| format!("{address} cannot be listened on"))?;
+    let webhook = webhook(&settings.webhook, grace).await?;
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     let controllers = Controllers::connect(settings, metrics.clone()).await?;
@@ -100,9 +117,13 @@ async fn control(settings: config::Controller) -> anyhow::Result<()> {
     let closed = CancellationToken::new();
     tracing::info!(address = %server.address()?, "probes and metrics are served");
     let probes = tokio::spawn(server.run(probes, closed.clone()));
+    let webhook = webhook.map(|(server, router)| tokio::spawn(server.run(router, closed.clone())));
     controllers.run(stop).await;
     closed.cancel();
     let _ = probes.await;
+    if let Some(webhook) = webhook {
+        let _ = webhook.await;
+    }
     tracing::info!("stopped");
     Ok(())
 }

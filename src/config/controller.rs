@@ -20,6 +20,9 @@ pub struct Controller {
     /// How it talks to brokers.
     #[command(flatten)]
     pub brokers: Brokers,
+    /// What it tells the API server.
+    #[command(flatten)]
+    pub webhook: Webhook,
     /// How it works.
     #[command(flatten)]
     pub work: Work,
@@ -104,6 +107,27 @@ pub struct Brokers {
     /// Let the brokers of namespaces be at loopback and link-local addresses, which only this pod and its node reach.
     #[arg(long, env = "CHANDLERY_ALLOW_LOCAL_BROKERS")]
     pub allow_local_brokers: bool,
+}
+
+/// Records who orders, on clusters whose API server does not (`charts/chandlery/templates/admission`). Every replica answers.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Webhook")]
+pub struct Webhook {
+    /// Address of the admission webhook; none is served without it.
+    #[arg(long, env = "CHANDLERY_WEBHOOK_LISTEN", value_name = "ADDRESS", requires_all = ["webhook_cert", "webhook_key", "webhook_user"])]
+    pub webhook_listen: Option<SocketAddr>,
+
+    /// Its certificate, PEM. Read again when it changes.
+    #[arg(long, env = "CHANDLERY_WEBHOOK_CERT", value_name = "FILE")]
+    pub webhook_cert: Option<PathBuf>,
+
+    /// The key of the certificate, PEM.
+    #[arg(long, env = "CHANDLERY_WEBHOOK_KEY", value_name = "FILE")]
+    pub webhook_key: Option<PathBuf>,
+
+    /// The user that the controller is to the API server: what it writes is no order.
+    #[arg(long, env = "CHANDLERY_WEBHOOK_USER", value_name = "NAME")]
+    pub webhook_user: Option<String>,
 }
 
 /// How the controller works.

@@ -18,8 +18,9 @@ mod settings;
 mod tls;
 mod v2;
 
+pub use axum::Router;
 pub use front::Observer;
-pub use plain::{Ready, health};
+pub use plain::{Ready, Reviewer, health, webhook};
 pub use router::{App, Metrics, probes, router};
 pub use server::{Server, Stop};
 pub use settings::Settings;

@@ -1,7 +1,7 @@
 //! The one place where clients of brokers are made.
 //!
 //! What this module guarantees: a client is made with the credentials that the broker's Secret holds now (it is read again
-//! after half a minute, and at once after a 401), and connections are kept as long as nothing changed; a broker of a
+//! when it has changed, after half a minute, and at once after a 401), and connections are kept as long as nothing changed; a broker of a
 //! namespace cannot be at a local address unless the administrator allows it; nothing is sent by a replica that does not
 //! hold the lease; every call is counted.
 
@@ -16,6 +16,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
+use super::broker::Renewals;
 use super::leader::Held;
 use super::scope::{BrokerObject, Credential};
 use super::write::is_forbidden;
@@ -49,6 +50,7 @@ pub struct Clients {
     settings: config::Brokers,
     held: Held,
     metrics: ControllerMetrics,
+    renewals: Renewals,
     /// By the broker's uid.
     made: Mutex<HashMap<String, Made>>,
 }
@@ -73,8 +75,19 @@ pub struct Broker<'a> {
 
 impl Clients {
     /// None made yet.
-    pub fn new(kube: kube::Client, settings: config::Brokers, held: Held, metrics: ControllerMetrics) -> Self {
-        Self { kube, settings, held, metrics, made: Mutex::default() }
+    pub fn new(
+        kube: kube::Client,
+        settings: config::Brokers,
+        held: Held,
+        metrics: ControllerMetrics,
+        renewals: Renewals,
+    ) -> Self {
+        Self { kube, settings, held, metrics, renewals, made: Mutex::default() }
+    }
+
+    /// Whether the credentials may be others than those that failed.
+    pub fn may_be_renewed(&self, uid: &str) -> bool {
+        self.renewals.take_untried(uid)
     }
 
     /// A client of that broker.
@@ -84,7 +97,10 @@ impl Clients {
         let usable = |client| Broker { client, clients: self, uid: uid.clone(), label: label.clone() };
         let former = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
         let former = former.filter(|former| former.generation == broker.meta().generation);
-        if let Some(former) = former.as_ref().filter(|former| former.read.elapsed() < BELIEVED) {
+        let is_believed = |former: &&Made| former.read.elapsed() < BELIEVED;
+        // Asked first: what changes while the Secret is read is read again.
+        let is_read = !self.renewals.take_unread(&uid);
+        if let Some(former) = former.as_ref().filter(|_| is_read).filter(is_believed) {
             return Ok(usable(former.client.clone()));
         }
         let secret = match broker.credential() {

@@ -37,6 +37,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// The instance is of the cluster's broker, and those are somebody else's.
+    pub fn leaves(&self, instance: &ServiceInstance) -> bool {
+        self.settings.cluster.namespaced_only && instance.spec.choice.read().is_some_and(|chosen| chosen.cluster)
+    }
+
     /// How pauses between attempts grow.
     pub fn backoff(&self) -> Backoff {
         Backoff { first: self.settings.work.retry_first, most: self.settings.work.retry_most }

@@ -13,9 +13,12 @@
 //! | `run`, `leader`, `health`, `context`, `turn` | the controller as a whole; what every turn can use |
 //! | `broker/`, `catalog/`, `instance/`, `binding/` | one turn over an object of the kind |
 //! | `scope` | what the two scopes have in common |
+//! | `admission` | who orders, for clusters that do not write it down |
 //! | `parameters` | what is sent as parameters, Secrets included |
+//! | `words` | what of a broker's words may be shown |
 //! | `clients`, `events`, `write`, `finalizer`, `names`, `selector` | tools |
 
+pub mod admission;
 pub mod api;
 mod binding;
 mod broker;
@@ -34,6 +37,7 @@ mod run;
 mod scope;
 mod selector;
 mod turn;
+mod words;
 mod write;
 
 pub use health::Health;

@@ -9,6 +9,9 @@ use md5::{Digest, Md5};
 /// The longest name of an object that Service Catalog gave.
 const LONGEST: usize = 63;
 
+/// Leaves out Secrets of others that change often and hold neither parameters nor logins.
+pub const NO_PARAMETERS: &str = "type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1";
+
 /// The prefix of the labels.
 pub const LABEL_PREFIX: &str = "servicecatalog.k8s.io/";
 

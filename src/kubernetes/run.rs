@@ -13,7 +13,7 @@ use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
 use super::api::{ServiceBinding, ServiceInstance};
-use super::broker::Tags;
+use super::broker::{Renewals, Tags};
 use super::clients::Clients;
 use super::context::{CatalogSeen, Context, Objects, Seen};
 use super::events::Events;
@@ -109,8 +109,16 @@ impl Controllers {
     /// All controllers, until `stop`.
     async fn work(&self, held: Held, stop: CancellationToken) {
         let on_cluster = !self.settings.cluster.namespaced_only;
-        let (cluster, cluster_seen) = CatalogControllers::<Cluster>::new(self, on_cluster);
-        let (namespaced, namespaced_seen) = CatalogControllers::<Namespaced>::new(self, true);
+        let (mut cluster, cluster_seen) = CatalogControllers::<Cluster>::new(self, on_cluster);
+        let (mut namespaced, namespaced_seen) = CatalogControllers::<Namespaced>::new(self, true);
+        let renewals = Renewals::default();
+        // The logins of the cluster's brokers are anywhere. Who may look at some namespaces only reads them now and then.
+        if self.settings.cluster.namespaces.is_empty() {
+            let all = cluster.brokers.into_iter();
+            cluster.brokers = all.map(|all| broker::watching(all, &self.client, None, &renewals)).collect();
+        }
+        namespaced.brokers =
+            self.with_scopes(namespaced.brokers, |all, scope| broker::watching(all, &self.client, scope, &renewals));
         let (instances, instances_seen) = self.controllers::<ServiceInstance>(true);
         let (bindings, _) = self.controllers::<ServiceBinding>(true);
         let instances = self.with_scopes(instances, |all, scope| instance::watching(all, &self.client, scope));
@@ -122,14 +130,18 @@ impl Controllers {
             settings: self.settings.clone(),
             metrics: self.metrics.clone(),
             events,
-            clients: Clients::new(self.client.clone(), brokers, held.clone(), self.metrics.clone()),
+            clients: Clients::new(self.client.clone(), brokers, held.clone(), self.metrics.clone(), renewals),
             held,
             cluster_id: self.cluster_id.clone(),
             seen: Seen { cluster: cluster_seen, namespaced: namespaced_seen, instances: instances_seen },
             tags: Tags::default(),
         });
-        self.health.working();
+        self.health.reading();
         tokio::join!(
+            async {
+                context.seen.ready().await;
+                self.health.working();
+            },
             cluster.run(&context, &stop),
             namespaced.run(&context, &stop),
             // A class (or an instance) that has not been seen yet is not one that is not there.

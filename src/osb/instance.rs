@@ -58,9 +58,10 @@ pub struct UpdateRequest {
     /// The new surroundings.
     #[serde(deserialize_with = "wire::nullable", skip_serializing_if = "Context::is_empty")]
     pub context: Context,
-    /// What the user changes; empty: nothing.
-    #[serde(deserialize_with = "wire::nullable", skip_serializing_if = "Parameters::is_empty")]
-    pub parameters: Parameters,
+    /// What the user changes; absent: nothing. An empty object is sent as one: to a broker that replaces all of them, it says
+    /// that there are none any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Parameters>,
     /// What the platform believes was before. Informative; a broker knows better.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_values: Option<PreviousValues>,
@@ -78,7 +79,7 @@ impl Request for UpdateRequest {
             None => {}
         }
         storable("context", &self.context.0)?;
-        storable_parameters(&self.parameters.0)
+        self.parameters.as_ref().map_or(Ok(()), |parameters| storable_parameters(&parameters.0))
     }
 }
 

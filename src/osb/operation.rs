@@ -69,6 +69,13 @@ impl LastOperation {
         Self::new(State::InProgress, description.into(), Aftermath::Unsaid)
     }
 
+    /// The same, in other words.
+    #[must_use]
+    pub fn saying(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        self.description = self.description.map(|said| words(&said));
+        self
+    }
+
     /// Done; the sentence may be empty.
     pub fn succeeded(description: impl Into<String>) -> Self {
         Self::new(State::Succeeded, description.into(), Aftermath::Unsaid)

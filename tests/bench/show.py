@@ -12,6 +12,7 @@ AIMS = {
     "provisions.with AWS slow.16 connections.per_s": (">=", 1_500),
     "provisions.with AWS answering.16 connections.per_s": (">=", 1_500),
     "crowd.rss_mib": ("<", 100),
+    "kubernetes.round_s": ("<", 0.3),
 }
 
 

@@ -111,7 +111,15 @@ def start_etcd(world, cluster):
         raise refusal(cluster, "etcd")
 
 
+def write_audit(cluster):
+    """What service accounts ask for is written down: a test compares it with what they may."""
+    policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+              "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}]}
+    (cluster.directory / "audit.json").write_text(json.dumps(policy))
+
+
 def start_server(world, cluster):
+    write_audit(cluster)
     port = free_port()
     cluster.url = f"https://127.0.0.1:{port}"
     cluster.server = run(world, cluster, "kube-apiserver", **{
@@ -121,6 +129,7 @@ def start_server(world, cluster):
         # It makes its own certificate there, and we have no other key for the tokens of service accounts.
         "cert-dir": ".", "service-account-issuer": "https://kubernetes.default.svc",
         "service-account-key-file": "apiserver.key", "service-account-signing-key-file": "apiserver.key",
+        "audit-policy-file": "audit.json", "audit-log-path": "audit.log",
         "token-auth-file": "tokens.csv", "authorization-mode": "RBAC", "service-cluster-ip-range": "10.0.0.0/24",
         # Many clusters have it: who sets blockOwnerDeletion has to be allowed to.
         "enable-admission-plugins": "OwnerReferencesPermissionEnforcement"})

@@ -3,9 +3,11 @@ server on which the chart is installed. What the environment gives is used, and 
 
 import hashlib
 import re
+import textwrap
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import aws
 import broker
@@ -121,11 +123,22 @@ def install(stack):
     stack.release.put_secret(LOGIN, {"username": stack.username, "password": stack.password})
     digest = hashlib.sha256(stack.password.encode()).hexdigest()
     # Without TLS, as the broker that `start` starts: nothing leaves this machine. Nobody needs root for such a port.
-    port = postgres.free_port()
+    port = int((given("CHANDLERY_LISTEN") or "").rpartition(":")[2] or postgres.free_port())
     values = {"registration": {"username": stack.username, "existingSecret": LOGIN, "passwordSha256": digest},
               "tls": {"mode": "none"}, "broker": {"service": {"port": port}}}
+    if given("CHANDLERY_CATALOG"):
+        offerings = sorted(Path(given("CHANDLERY_CATALOG")).glob("*.yaml"))
+        values["catalog"] = {"offerings": {file.name: file.read_text() for file in offerings}}
+    flags = release.WAIT
+    if given("CHANDLERY_POLICY"):
+        # As it is: the chart adds the platform of the registration.
+        text = Path(given("CHANDLERY_POLICY")).read_text().removeprefix("---\n")
+        file = stack.release.cluster.directory / "policy-values.yaml"
+        file.write_text("policy:\n  content:\n" + textwrap.indent(text, "    "))
+        stack.release.values["policy"] = {"content": {}}
+        flags += ("--values", file)
     try:
-        stack.release.helm("install", values)
+        stack.release.helm("install", values, flags=flags)
         stack.release.until_registered()
         stack.url = f"http://{stack.release.address()}:{port}"
     except Wrong as wrong:

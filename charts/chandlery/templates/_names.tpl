@@ -113,3 +113,17 @@ helm.sh/chart: {{ printf "%s-%s" .context.Chart.Name .context.Chart.Version | re
 {{- $wanted := or (eq .Values.admission.identity "policy") (and (eq .Values.admission.identity "auto") $served) -}}
 {{ ternary "yes" "" (and .Values.controller.enabled $wanted) }}
 {{- end }}
+
+{{/* Whether the controller records it for a cluster that does not. */}}
+{{- define "chandlery.webhook" -}}
+{{- $wanted := or (eq .Values.admission.identity "webhook") (and (eq .Values.admission.identity "auto") (not (include "chandlery.identity" .))) -}}
+{{ ternary "yes" "" (and .Values.controller.enabled $wanted) }}
+{{- end }}
+
+{{- define "chandlery.webhook.secret" -}}
+{{ default (printf "%s-webhook-tls" (include "chandlery.controller.name" .)) .Values.admission.webhook.existingSecret }}
+{{- end }}
+
+{{- define "chandlery.webhook.generates" -}}
+{{ ternary "yes" "" (not (or .Values.admission.webhook.existingSecret .Values.admission.webhook.issuerRef)) }}
+{{- end }}

@@ -34,6 +34,12 @@ pub struct Ledger {
     /// What the last update could not do, in a sentence: a condition says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
+    /// The version of what the instance runs on (`maintenance_info`), as far as it was told to the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_version: Option<String>,
+    /// The version that the request under way names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_asked: Option<String>,
     /// The checksum of the parameters that were refused for good: other ones are tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,

@@ -99,7 +99,7 @@ pub struct PlanSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub default_provision_parameters: Option<Object>,
-    /// Whether a binding can be replaced by a new one that takes over from it. An addition of ours, as are the next two: svcat never
+    /// Whether a binding can be replaced by a new one that takes over from it. An addition of ours, as are the next three: svcat never
     /// writes plans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding_rotatable: Option<bool>,
@@ -110,4 +110,7 @@ pub struct PlanSpec {
     /// Whether an instance can leave this plan for another; overrides the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_updatable: Option<bool>,
+    /// The version of what its instances run on (`maintenance_info`). An older instance moves to it when it is touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_version: Option<String>,
 }

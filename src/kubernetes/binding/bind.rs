@@ -51,7 +51,7 @@ pub async fn turn(work: &mut Work<'_>) -> Turn {
     let id = BindingId::from(work.binding.spec.external_id.as_str());
     let sent = broker.client.bind(with.headers(), &instance, &id, &request, target.place.retrievable);
     let patience = work.patience();
-    match call(&broker, "bind", "bind", sent).await? {
+    match call(work, &broker, "bind", "bind", sent).await? {
         Outcome::Fault(fault) => work.save(|status| state::failed(status, &fault, fresh, patience)).await?,
         Outcome::Done(answer) if answer.status == Status::Accepted => {
             let (operation, after) = (answer.body.operation, answer.retry_after);
@@ -198,7 +198,7 @@ pub async fn fetch(work: &Work<'_>, id: &str) -> Result<Result<(Credentials, Bin
     let with = With::new(work.identity());
     let (instance, id) = (InstanceId::from(at.instance_id.as_str()), BindingId::from(id));
     let sent = broker.client.fetch_binding(with.headers(), &instance, &id, &query);
-    Ok(match call(&broker, "fetch_binding", "give the credentials of the binding", sent).await? {
+    Ok(match call(work, &broker, "fetch_binding", "give the credentials of the binding", sent).await? {
         Outcome::Done(answer) => Ok((answer.binding.credentials.unwrap_or_default(), answer.binding.metadata)),
         Outcome::Fault(fault) => Err(fault),
     })

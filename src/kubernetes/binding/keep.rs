@@ -127,7 +127,7 @@ async fn replayed(work: &Work<'_>, id: &str) -> Result<Source, Error> {
     let (with, instance) = (With::new(work.identity()), InstanceId::from(target.place.instance_id.as_str()));
     let id = BindingId::from(id);
     let sent = broker.client.bind(with.headers(), &instance, &id, &request, false);
-    Ok(match call(&broker, "bind", "give the credentials again", sent).await? {
+    Ok(match call(work, &broker, "bind", "give the credentials again", sent).await? {
         Outcome::Done(answer) if answer.status == Status::Accepted => Source::Anew,
         Outcome::Done(answer) => match answer.body.credentials {
             Some(credentials) => Source::Credentials(credentials.0),

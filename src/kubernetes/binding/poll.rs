@@ -85,5 +85,11 @@ pub async fn ask(
     let with = With::new(work.identity().filter(|_| for_user));
     let (instance, id) = (InstanceId::from(at.instance_id.as_str()), BindingId::from(id));
     let sent = broker.client.binding_operation(with.headers(), &instance, &id, &query);
-    call(&broker, "binding_operation", "say how far it is", sent).await
+    Ok(match call(work, &broker, "binding_operation", "say how far it is", sent).await? {
+        Outcome::Done(answer) => {
+            let body = work.words().await?.operation(answer.body);
+            Outcome::Done(Answer { body, ..answer })
+        }
+        fault @ Outcome::Fault(_) => fault,
+    })
 }

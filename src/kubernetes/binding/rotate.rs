@@ -115,7 +115,7 @@ async fn send(work: &mut Work<'_>, target: &Target, next: &NextBinding) -> Turn 
     let (with, instance) = (With::new(work.identity()), InstanceId::from(target.place.instance_id.as_str()));
     let id = BindingId::from(next.id.as_str());
     let sent = broker.client.bind(with.headers(), &instance, &id, &request, target.place.retrievable);
-    match call(&broker, "bind", "replace the credentials", sent).await? {
+    match call(work, &broker, "bind", "replace the credentials", sent).await? {
         Outcome::Done(answer) if answer.status == Status::Accepted => {
             let (operation, after, patience) = (answer.body.operation, answer.retry_after, work.patience());
             work.save(|status| {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::decide::{Step, next};
 use super::work::Work;
-use super::{bind, keep, options, poll, state, unbind};
+use super::{bind, keep, options, place, poll, state, unbind};
 use crate::kubernetes::api::ServiceBinding;
 use crate::kubernetes::context::Context;
 use crate::kubernetes::turn::Turn;
@@ -16,6 +16,12 @@ use crate::kubernetes::write;
 
 /// One turn over a binding.
 pub async fn reconcile(binding: Arc<ServiceBinding>, cx: Arc<Context>) -> Turn {
+    let placed = binding.status.as_ref().and_then(|status| status.place.as_ref());
+    let instance = place::instance(&cx.seen, &binding);
+    let is_of_cluster = placed.is_some_and(|place| place.cluster) && cx.settings.cluster.namespaced_only;
+    if is_of_cluster || instance.is_some_and(|instance| cx.leaves(&instance)) {
+        return Ok(Action::await_change());
+    }
     let mut work = Work::new(&cx, &binding);
     let mut step = next(&work.binding);
     if matches!(step, Step::Nothing) {

@@ -92,7 +92,7 @@ pub async fn delete(
     let (instance, id) = (InstanceId::from(at.instance_id.as_str()), BindingId::from(id));
     let query = delete_query(at);
     let sent = broker.client.unbind(with.headers(), &instance, &id, &query);
-    Ok(match call(broker, "unbind", "delete the binding", sent).await? {
+    Ok(match call(work, broker, "unbind", "delete the binding", sent).await? {
         Outcome::Done(answer) if answer.status == Status::Accepted => Deleted::Later(answer),
         Outcome::Done(_) => Deleted::Gone,
         Outcome::Fault(fault) if fault.kind == Kind::Gone => Deleted::Gone,

@@ -18,6 +18,7 @@ use crate::kubernetes::clients::{self, Broker};
 use crate::kubernetes::context::Context;
 use crate::kubernetes::scope::Object;
 use crate::kubernetes::turn::{Error, Turn};
+use crate::kubernetes::words::{Sent, Words};
 use crate::kubernetes::write;
 use crate::osb::{self, DeleteQuery, OriginatingIdentity, PlanId, ServiceId};
 
@@ -114,6 +115,21 @@ impl<'a> Work<'a> {
         Action::requeue(LOOK_AGAIN.min(self.cx.settings.work.retry_most))
     }
 
+    /// What may be shown of what the broker says.
+    pub async fn words(&self) -> Result<Words, Error> {
+        let (status, spec) = (self.status(), &self.binding.spec);
+        let next = status.rotation.as_ref().and_then(|rotation| rotation.next.as_ref()?.properties.clone());
+        let known = [status.in_progress_properties.clone(), status.external_properties.clone(), next];
+        let sent = Sent {
+            namespace: self.namespace(),
+            defaults: None,
+            own: spec.parameters.as_ref(),
+            from: &spec.parameters_from,
+            checksums: known.into_iter().flatten().map(|known| known.parameter_checksum).collect(),
+        };
+        Ok(Words::of(&self.cx.client, sent).await?)
+    }
+
     /// On whose behalf.
     pub fn identity(&self) -> Option<OriginatingIdentity> {
         self.binding.spec.user_info.as_ref().map(UserInfo::identity)
@@ -172,12 +188,17 @@ pub enum Outcome<T> {
 
 /// Makes a call; what is nobody's fault ends the turn.
 pub async fn call<T>(
+    work: &Work<'_>,
     broker: &Broker<'_>,
     operation: &'static str,
     doing: &str,
     call: impl Future<Output = Result<T, crate::osb_client::Error>>,
 ) -> Result<Outcome<T>, Error> {
-    match broker.call(operation, call).await {
+    let result = match broker.call(operation, call).await {
+        Err(error) => Err(work.words().await?.error(error)),
+        done => done,
+    };
+    match result {
         Ok(done) => Ok(Outcome::Done(done)),
         Err(clients::Error::Broker(error)) => Ok(Outcome::Fault(super::answer::fault(&error, doing))),
         Err(clients::Error::Api(error)) => Err(error.into()),

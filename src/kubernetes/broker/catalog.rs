@@ -139,6 +139,7 @@ fn plan(plan: &Plan) -> PlanSpec {
         binding_rotatable: plan.binding_rotatable.then_some(true),
         maximum_polling_duration: plan.maximum_polling_duration.and_then(|seconds| i64::try_from(seconds).ok()),
         plan_updatable: plan.plan_updateable,
+        maintenance_version: plan.maintenance_info.as_ref().map(|info| info.version.clone()),
     }
 }
 

@@ -22,8 +22,10 @@ mod due;
 mod report;
 mod sync;
 mod turn;
+mod watch;
 
-pub use turn::reconcile;
+pub use turn::{reconcile, reread};
+pub use watch::{Renewals, watching};
 
 /// The annotation that lets a broker go although instances use it.
 pub const FORCE_DELETE: &str = "chandlery.dev/force-delete";

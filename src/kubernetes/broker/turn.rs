@@ -11,7 +11,7 @@ use super::catalog::{Problem, offered};
 use super::due::{Due, Often, due};
 use super::report::{Failure, failed, succeeded};
 use super::{delete, sync};
-use crate::kubernetes::api::Backoff;
+use crate::kubernetes::api::{Backoff, ConditionType, Conditions};
 use crate::kubernetes::context::Context;
 use crate::kubernetes::finalizer;
 use crate::kubernetes::scope::{BrokerObject, Object, Scope};
@@ -31,10 +31,16 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
     let api = S::Broker::api(context.client.clone(), broker.namespace().as_deref());
     let mut broker = if finalizer::is_put(&*broker) { broker } else { Arc::new(finalizer::put(&api, &*broker).await?) };
     let mut next = next::<S>(context, &broker);
+    // What failed for want of a good login need not wait any longer.
+    let is_down = broker.status().is_some_and(|status| !status.holds(ConditionType::Ready));
+    let renewed = context.clients.may_be_renewed(&broker.uid().unwrap_or_default()) && is_down;
+    if renewed {
+        next = Due::Read;
+    }
     if !matches!(next, Due::Wait(_)) {
         // What the watch has seen may be older than what we wrote ourselves a moment ago.
         broker = Arc::new(api.get(&broker.name_any()).await?);
-        next = self::next::<S>(context, &broker);
+        next = if renewed { Due::Read } else { self::next::<S>(context, &broker) };
     }
     let tag = match next {
         Due::Wait(None) => return Ok(Action::await_change()),
@@ -73,6 +79,22 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
     // The write wakes the next turn, which finds out how long to wait.
     write::status(&api, &broker, &wanted).await?;
     Ok(Action::requeue(Duration::from_secs(1)))
+}
+
+/// The catalog is read anew at once: what is known of it is out of date. One that is read on demand only is the user's.
+pub async fn reread<S: Scope>(context: &Context, namespace: Option<&str>, name: &str) -> Result<(), Error> {
+    let api = S::Broker::api(context.client.clone(), namespace);
+    let Some(broker) = api.get_opt(name).await? else { return Ok(()) };
+    let mut wanted = broker.clone();
+    if let Some(status) = wanted.status_mut() {
+        status.last_catalog_retrieval_time = None;
+    }
+    context.tags.forget(&broker.uid().unwrap_or_default());
+    match write::status(&api, &broker, &wanted).await {
+        // Somebody writes it at this moment.
+        Err(write::Error::Fenced) => Ok(()),
+        done => done.map(drop).map_err(Error::from),
+    }
 }
 
 /// Whether a broker is to be asked for its catalog.

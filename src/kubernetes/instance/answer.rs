@@ -42,6 +42,9 @@ pub fn succeeded(status: &mut InstanceStatus, dashboard_url: Option<String>) {
     ended(status);
     let ledger = status.ledger_mut();
     (ledger.unsettled, ledger.unusable) = (false, false);
+    if let Some(version) = ledger.maintenance_asked.take() {
+        ledger.maintenance_version = Some(version);
+    }
     ready(status, reason, message);
 }
 

@@ -15,6 +15,7 @@ use crate::kubernetes::api::{
     ConditionStatus, ConditionType, Conditions, InstanceOperation, InstanceStatus, LocalRef, Named, ProvisionStatus,
     ServiceInstance,
 };
+use crate::kubernetes::broker;
 use crate::kubernetes::clients;
 use crate::kubernetes::parameters::{self, Given};
 use crate::kubernetes::scope::{Cluster, Namespaced};
@@ -129,7 +130,8 @@ impl<'a> Turning<'a> {
         let spec = self.object.spec.clone();
         let namespace = self.object.namespace().unwrap_or_default();
         let space = Api::<Namespace>::all(self.cx.client.clone()).get(&namespace).await?.uid().unwrap_or_default();
-        begin::order(&mut status, InstanceOperation::Provision, &spec, self.generation(), found, given);
+        let (generation, version) = (self.generation(), found.maintenance.clone());
+        begin::order(&mut status, InstanceOperation::Provision, &spec, generation, found, given, version);
         let broker = match self.broker(found.cluster, &found.broker).await {
             Ok(broker) => broker,
             // Nothing goes out.
@@ -150,6 +152,7 @@ impl<'a> Turning<'a> {
             Ok(answer) => self.answered(&mut status, answer),
             Err(error) => {
                 let failure = Failure::of(error)?.scrubbed(given);
+                self.reread(&failure, found).await?;
                 answer::provision_failed(&mut status, &failure, self.adopts(), self.rules());
             }
         }
@@ -160,7 +163,8 @@ impl<'a> Turning<'a> {
     async fn update(&mut self, mut status: InstanceStatus, found: &Found, given: &Given, change: &Change) -> Turn {
         let spec = self.object.spec.clone();
         let namespace = self.object.namespace().unwrap_or_default();
-        begin::order(&mut status, InstanceOperation::Update, &spec, self.generation(), found, given);
+        let (generation, version) = (self.generation(), change.maintenance.clone());
+        begin::order(&mut status, InstanceOperation::Update, &spec, generation, found, given, version);
         status.ledger_mut().remark = remark(&change.taken);
         let broker = match self.broker(found.cluster, &found.broker).await {
             Ok(broker) => broker,
@@ -173,7 +177,8 @@ impl<'a> Turning<'a> {
         self.write(status).await?;
         let mut status = self.status();
         let had = status.external_properties.as_ref();
-        let request = request::update(&self.place(&namespace), found, had, given, change);
+        let runs_on = status.ledger.as_ref().and_then(|ledger| ledger.maintenance_version.as_deref());
+        let request = request::update(&self.place(&namespace), found, had, runs_on, given, change);
         let (identity, request_id) = (self.identity(), request_id());
         let headers = Headers { identity: identity.as_ref(), request_id: Some(&request_id) };
         let id = self.id();
@@ -181,6 +186,7 @@ impl<'a> Turning<'a> {
             Ok(answer) => self.answered(&mut status, answer),
             Err(error) => {
                 let failure = Failure::of(error)?.scrubbed(given);
+                self.reread(&failure, found).await?;
                 answer::update_failed(&mut status, &failure, self.rules());
             }
         }
@@ -195,6 +201,16 @@ impl<'a> Turning<'a> {
             answer::accepted(status, body.operation, body.dashboard_url, self.rules(), retry_after);
         } else {
             answer::succeeded(status, body.dashboard_url);
+        }
+    }
+
+    /// The broker says that we know an old version of its plan: its catalog is read again before the next attempt.
+    async fn reread(&self, failure: &Failure, found: &Found) -> Result<(), Error> {
+        let namespace = self.object.metadata.namespace.as_deref();
+        match failure.stale {
+            true if found.cluster => broker::reread::<Cluster>(self.cx, None, &found.broker).await,
+            true => broker::reread::<Namespaced>(self.cx, namespace, &found.broker).await,
+            false => Ok(()),
         }
     }
 

@@ -15,6 +15,7 @@ pub fn order(
     generation: i64,
     found: &Found,
     given: &Given,
+    maintenance: Option<String>,
 ) {
     // After a mitigation nothing is going on, but the failures before it count.
     let failures = status.ledger.as_ref().map_or(0, |ledger| ledger.failures);
@@ -36,6 +37,7 @@ pub fn order(
     ledger.service_id.clone_from(&found.service_id);
     ledger.update_requests = spec.update_requests;
     (ledger.polling_since, ledger.refused, ledger.remark) = (None, None, None);
+    ledger.maintenance_asked = maintenance;
     let (reason, message) = if operation == InstanceOperation::Provision {
         status.deprovision_status = DeprovisionStatus::Required;
         status.provision_status = ProvisionStatus::NotProvisioned;
@@ -62,7 +64,8 @@ pub fn seen(status: &mut InstanceStatus, generation: i64, found: &Found) {
 
 /// A deprovision is about to be sent.
 pub fn deprovision(status: &mut InstanceStatus, generation: i64, left: InstanceProperties) {
-    if status.operation() != Some(InstanceOperation::Deprovision) {
+    let is_new = status.operation() != Some(InstanceOperation::Deprovision);
+    if is_new {
         status.operation_start_time = Some(now());
         let ledger = status.ledger_mut();
         (ledger.failures, ledger.polling_since) = (0, None);
@@ -76,8 +79,12 @@ pub fn deprovision(status: &mut InstanceStatus, generation: i64, left: InstanceP
     (status.last_operation, status.retry) = (None, None);
     (status.observed_generation, status.reconciled_generation) = (generation, generation);
     status.unset(ConditionType::OrphanMitigation);
-    let message = "The request to deprovision is sent to the broker.";
-    status.set(ConditionType::Ready, ConditionStatus::False, "DeprovisionRequestInFlight", message);
+    // Why it has failed so far stays until there is something else to say: an attempt is no news, and a condition that goes
+    // to and fro tells whoever waits for it nothing.
+    if is_new {
+        let message = "The request to deprovision is sent to the broker.";
+        status.set(ConditionType::Ready, ConditionStatus::False, "DeprovisionRequestInFlight", message);
+    }
 }
 
 /// What a failed attempt may have left is about to be deleted.

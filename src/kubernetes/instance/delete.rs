@@ -15,6 +15,7 @@ use crate::kubernetes::api::{
 };
 use crate::kubernetes::scope::{ClassObject, Object};
 use crate::kubernetes::turn::{Error, Turn};
+use crate::kubernetes::words::{Sent, Words};
 use crate::kubernetes::{clients, write};
 use crate::osb_client::{Headers, Status};
 
@@ -45,9 +46,12 @@ impl Turning<'_> {
         let limit = self.find().ok().and_then(|found| found.polling);
         let rules = self.rules();
         let with = Polled { adopts: self.adopts(), limit: limit.unwrap_or(rules.patience), rules };
+        let words = self.words().await?;
         match result {
-            Ok(answer) => poll::told(&mut status, &answer.body, answer.retry_after, with),
-            Err(error) => poll::refused(&mut status, &Failure::of(error)?, with),
+            Ok(answer) => {
+                poll::told(&mut status, &words.operation(answer.body), answer.retry_after, with);
+            }
+            Err(error) => poll::refused(&mut status, &Failure::of(words.error(error))?, with),
         }
         self.finish(status).await
     }
@@ -108,9 +112,26 @@ impl Turning<'_> {
             Err(clients::Error::Broker(error)) if error.refusal().is_some_and(|refusal| refusal.is_gone()) => {
                 ending::deleted(&mut status, rules);
             }
-            Err(error) => ending::delete_failed(&mut status, &Failure::of(error)?, rules),
+            Err(error) => {
+                let error = self.words().await?.error(error);
+                ending::delete_failed(&mut status, &Failure::of(error)?, rules);
+            }
         }
         self.finish(status).await
+    }
+
+    /// What may be shown of what the broker says.
+    async fn words(&self) -> Result<Words, Error> {
+        let (status, spec) = (self.status(), &self.object.spec);
+        let known = [&status.in_progress_properties, &status.external_properties].into_iter().flatten();
+        let sent = Sent {
+            namespace: self.object.metadata.namespace.as_deref().unwrap_or_default(),
+            defaults: status.default_provision_parameters.as_ref(),
+            own: spec.parameters.as_ref(),
+            from: &spec.parameters_from,
+            checksums: known.map(|known| known.parameter_checksum.clone()).collect(),
+        };
+        Ok(Words::of(&self.cx.client, sent).await?)
     }
 
     /// Writes the status; lets the object go if that was what it waited for.

@@ -19,6 +19,8 @@ pub struct Failure {
     pub orphan: bool,
     /// Another operation is running.
     pub concurrency: bool,
+    /// The broker's catalog is not what we believe.
+    pub stale: bool,
     /// When to come again.
     pub retry_after: Option<Duration>,
     /// The instance can still be used.
@@ -54,6 +56,7 @@ impl Failure {
             credentials: false,
             orphan: error.may_leave_an_orphan(),
             concurrency: refusal.is_some_and(osb_client::Refusal::is_concurrency),
+            stale: refusal.is_some_and(osb_client::Refusal::is_maintenance_info_conflict),
             retry_after: refusal.and_then(|refusal| refusal.retry_after),
             usable: refusal.is_none_or(osb_client::Refusal::instance_usable),
             repeatable: refusal.is_none_or(osb_client::Refusal::update_repeatable),

@@ -35,6 +35,8 @@ pub struct Found {
     pub update_schema: Option<Object>,
     /// For how long an operation may be polled.
     pub polling: Option<Duration>,
+    /// The version of what instances of the plan run on.
+    pub maintenance: Option<String>,
     /// The name of the broker.
     pub broker: String,
     /// Why nothing new of it can be had.
@@ -98,6 +100,7 @@ fn put_together<S: Scope>(class: &S::Class, plan: &S::Plan, broker: &S::Broker) 
         defaults,
         update_schema: of_plan.instance_update_parameter_schema.clone(),
         polling: polling.map(Duration::from_secs),
+        maintenance: of_plan.maintenance_version.clone().filter(|version| !version.is_empty()),
         broker: class.broker().to_owned(),
         closed: closed::<S>(class, plan, broker),
     }

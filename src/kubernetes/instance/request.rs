@@ -7,7 +7,7 @@ use super::work::Change;
 use crate::kubernetes::api::InstanceProperties;
 use crate::kubernetes::parameters::Given;
 use crate::osb::{
-    Context, DeleteQuery, LastOperationQuery, Parameters, PlanId, PreviousValues, ProvisionRequest, ServiceId,
+    Context, DeleteQuery, LastOperationQuery, MaintenanceInfo, PlanId, PreviousValues, ProvisionRequest, ServiceId,
     UpdateRequest,
 };
 
@@ -44,26 +44,30 @@ pub fn provision(place: &Place<'_>, namespace_uid: &str, found: &Found, given: &
         organization_guid: place.cluster_id.to_owned(),
         space_guid: namespace_uid.to_owned(),
         parameters: given.real.clone(),
-        maintenance_info: None,
+        maintenance_info: found.maintenance.clone().map(MaintenanceInfo::version),
     }
 }
 
-/// `PATCH`: what changed, and all of what was before.
+/// `PATCH`: what changed, and all of what was before. `runs_on`: the version of maintenance that the instance has.
 pub fn update(
     place: &Place<'_>,
     found: &Found,
     had: Option<&InstanceProperties>,
+    runs_on: Option<&str>,
     given: &Given,
     change: &Change,
 ) -> UpdateRequest {
-    let mut parameters = Parameters::default();
-    if change.parameters {
-        parameters = given.real.clone();
-        parameters.0.extend(change.taken.unset.iter().map(|name| (name.clone(), Value::Null)));
-    }
+    let parameters = change.parameters.then(|| {
+        let mut all = given.real.clone();
+        all.0.extend(change.taken.unset.iter().map(|name| (name.clone(), Value::Null)));
+        all
+    });
     let mut previous = json!({ "service_id": found.service_id });
     if let Some(plan) = had.map(InstanceProperties::plan_id).filter(|plan| !plan.is_empty()) {
         previous["plan_id"] = plan.into();
+    }
+    if let Some(version) = runs_on {
+        previous["maintenance_info"] = json!({ "version": version });
     }
     UpdateRequest {
         service_id: ServiceId::from(found.service_id.as_str()),
@@ -71,7 +75,7 @@ pub fn update(
         context: place.context(),
         parameters,
         previous_values: previous.as_object().cloned().map(PreviousValues),
-        maintenance_info: None,
+        maintenance_info: change.maintenance.clone().map(MaintenanceInfo::version),
     }
 }
 
@@ -124,15 +128,22 @@ mod tests {
     fn an_update_holds_what_changed_and_all_that_was_before() {
         let had = InstanceProperties { service_plan_external_id: "p1".into(), ..Default::default() };
         let of = |change: &Change| {
-            let mut body = serde_json::to_value(update(&PLACE, &found(), Some(&had), &given(), change)).unwrap();
+            let mut body =
+                serde_json::to_value(update(&PLACE, &found(), Some(&had), Some("1.0.0"), &given(), change)).unwrap();
             body.as_object_mut().unwrap().remove("context");
             body
         };
-        let previous = json!({"service_id": "s", "plan_id": "p1"});
+        let previous = json!({"service_id": "s", "plan_id": "p1", "maintenance_info": {"version": "1.0.0"}});
         assert_eq!(of(&Change::default()), json!({"service_id": "s", "previous_values": previous}));
         let taken = Taken { unset: vec!["gone".into()], kept: vec!["stays".into()] };
         let all = json!({"service_id": "s", "plan_id": "p2", "parameters": {"size": 2, "gone": null},
-            "previous_values": previous});
-        assert_eq!(of(&Change { plan: true, parameters: true, taken }), all);
+            "maintenance_info": {"version": "2.0.0"}, "previous_values": previous});
+        let maintenance = Some("2.0.0".to_owned());
+        assert_eq!(of(&Change { plan: true, parameters: true, maintenance, taken }), all);
+        // All of them were taken away: that is said, too.
+        let change = Change { parameters: true, ..Change::default() };
+        let body =
+            serde_json::to_value(update(&PLACE, &found(), Some(&had), None, &Given::default(), &change)).unwrap();
+        assert_eq!(body["parameters"], json!({}));
     }
 }

@@ -27,6 +27,9 @@ pub struct Turning<'a> {
 
 /// One turn over an instance.
 pub async fn reconcile(instance: Arc<ServiceInstance>, cx: Arc<Context>) -> Turn {
+    if cx.leaves(&instance) {
+        return Ok(Action::await_change());
+    }
     let api = ServiceInstance::api(cx.client.clone(), instance.metadata.namespace.as_deref());
     let mut turn = Turning { cx: &cx, api, object: (*instance).clone() };
     let mut step = step::next(&turn.object);

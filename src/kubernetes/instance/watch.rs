@@ -8,9 +8,7 @@ use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 
 use crate::kubernetes::api::ServiceInstance;
-
-/// Secrets of others that change often and hold no parameters.
-const NOT_THESE: &str = "type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1";
+use crate::kubernetes::names::NO_PARAMETERS;
 
 /// Adds the watch. A user's Secret has no label of ours, so all are watched; but only their names are kept, and only for as
 /// long as it takes to look whether an instance refers to one.
@@ -24,7 +22,7 @@ pub fn watching(
         None => Api::all(client.clone()),
     };
     let instances = controller.store();
-    controller.watches(secrets, watcher::Config::default().fields(NOT_THESE), move |secret| {
+    controller.watches(secrets, watcher::Config::default().fields(NO_PARAMETERS), move |secret| {
         let (namespace, name) = (secret.namespace(), secret.name_any());
         let refers = |instance: &ServiceInstance| {
             let mut sources = instance.spec.parameters_from.iter().filter_map(|from| from.secret_key_ref.as_ref());

@@ -27,6 +27,8 @@ pub struct Change {
     pub plan: bool,
     /// The parameters are sent.
     pub parameters: bool,
+    /// The version of what it shall run on.
+    pub maintenance: Option<String>,
     /// What was taken away.
     pub taken: Taken,
 }
@@ -94,7 +96,13 @@ pub fn plan(
     let nothing = crate::osb::Parameters::default();
     let shown = had.parameters.as_ref().unwrap_or(&nothing);
     let taken = taken(&shown.0, &given.real.0, found.update_schema.as_ref());
-    Work::Update(Change { plan: plan || all, parameters: parameters || all, taken })
+    // A new plan comes with its own version; within the plan, the user says when it is time.
+    let ledger = status.ledger.as_ref();
+    let runs_on = ledger.and_then(|ledger| ledger.maintenance_version.as_ref());
+    let was_asked = going_on && ledger.is_some_and(|ledger| ledger.maintenance_asked.is_some());
+    let moves = plan || was_asked || touched && runs_on != found.maintenance.as_ref();
+    let maintenance = found.maintenance.clone().filter(|_| moves);
+    Work::Update(Change { plan: plan || all, parameters: parameters || all, maintenance, taken })
 }
 
 /// The controller ended after it had called and before it had heard, and now the user wants something else: the same

@@ -9,7 +9,7 @@ mod database;
 mod fairness;
 mod faults;
 mod handover;
-mod jobs;
+pub mod jobs;
 mod kill;
 mod parameters;
 mod pause;

@@ -39,6 +39,13 @@ impl<'a> Shop<'a> {
         Self { world, broker, class: format!("db-{suffix}"), suffix }
     }
 
+    /// From now on the broker's offering is changed so.
+    pub fn offers(&self, change: impl FnOnce(&mut Value)) {
+        let mut offering = service("db", &self.suffix, &["small", "large"]);
+        change(&mut offering);
+        self.broker.offers(json!({ "services": [offering] }), None);
+    }
+
     /// The id and name of a plan.
     pub fn plan(&self, plan: &str) -> String {
         format!("db-{plan}-{}", self.suffix)

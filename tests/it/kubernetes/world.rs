@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 const HOME: &str = "default";
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A cluster, and a namespace in it.
 pub struct World {
@@ -128,7 +128,27 @@ impl World {
 
     /// Starts a controller for this namespace alone, with these settings besides.
     pub async fn start(&self, more: &[&str]) -> Running {
-        let kubeconfig = self.kubeconfig.display().to_string();
+        self.start_with(&self.kubeconfig, more).await
+    }
+
+    /// As [`Self::start`], with the API server at this URL, which asks for no credentials.
+    pub async fn start_at(&self, url: &str, more: &[&str]) -> Running {
+        let named = |name: &str, what: &str, value: serde_json::Value| serde_json::json!([{"name": name, what: value}]);
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": named("c", "cluster", serde_json::json!({"server": url})),
+            "users": named("u", "user", serde_json::json!({})),
+            "contexts": named("c", "context", serde_json::json!({"cluster": "c", "user": "u"})),
+        });
+        let file = std::env::temp_dir().join(format!("chandlery-{}.kubeconfig", Self::unique()));
+        std::fs::write(&file, kubeconfig.to_string()).unwrap();
+        let running = self.start_with(&file, more).await;
+        std::fs::remove_file(file).unwrap();
+        running
+    }
+
+    async fn start_with(&self, kubeconfig: &std::path::Path, more: &[&str]) -> Running {
+        let kubeconfig = kubeconfig.display().to_string();
         let basic = [
             "--kubeconfig",
             &kubeconfig,
@@ -209,15 +229,22 @@ impl Said {
 
 impl Running {
     /// Stops it in good order.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        (&mut self.task).await.unwrap();
     }
 
     /// Drops everything it is doing where it stands.
-    pub async fn kill(self) {
+    pub async fn kill(mut self) {
         self.task.abort();
-        let _ = self.task.await;
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Running {
+    /// The controller of a test that failed would go on beside those that follow.
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

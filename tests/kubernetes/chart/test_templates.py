@@ -310,6 +310,33 @@ class TestController(unittest.TestCase):
                          {"identity", "orders", "secrets", "own-secrets"})
         self.assertEqual(policies({"admission": {"identity": "off", "secrets": False, "ownSecrets": False}}), {"orders"})
 
+    def test_the_controller_records_who_orders_where_the_cluster_does_not(self):
+        kind = "MutatingWebhookConfiguration"
+        self.assertEqual(template(LEAST).all(kind), [])
+        self.assertEqual(template(LEAST, {"admission": {"identity": "off"}}, flags=()).all(kind), [])
+        for values, options in (({}, {"flags": ()}), ({"admission": {"identity": "webhook"}}, {})):
+            rendered = template(LEAST, values, **options)
+            [webhook] = rendered.one(kind)["webhooks"]
+            self.assertFalse(rendered.all("MutatingAdmissionPolicy"))
+            pod = rendered.pod("Deployment", "-controller")
+            secret = rendered.one("Secret", "-webhook-tls")
+            self.assertEqual(webhook["clientConfig"]["caBundle"], secret["data"]["ca.crt"])
+            self.assertEqual(pod["volumes"][0]["secret"]["secretName"], secret["metadata"]["name"])
+            service = rendered.one("Service", "-webhook")
+            self.assertEqual(webhook["clientConfig"]["service"]["name"], service["metadata"]["name"])
+            [port] = [one for one in pod["containers"][0]["ports"] if one["name"] == service["spec"]["ports"][0]["targetPort"]]
+            told = environment(pod["containers"][0])
+            self.assertTrue(told["CHANDLERY_WEBHOOK_LISTEN"].endswith(f":{port['containerPort']}"))
+            self.assertIn(told["CHANDLERY_WEBHOOK_USER"], webhook["matchConditions"][0]["expression"])
+            [policy] = [one for one in rendered.all("NetworkPolicy") if one["metadata"]["name"].endswith("-controller")]
+            self.assertIn({"ports": [{"port": "webhook"}]}, policy["spec"]["ingress"])
+        issued = template(LEAST, {"admission": {"identity": "webhook", "webhook": {"issuerRef": {"kind": "Issuer", "name": "i"}}}})
+        self.assertEqual(issued.one("Certificate", "-webhook")["spec"]["issuerRef"], {"kind": "Issuer", "name": "i"})
+        self.assertIn("cert-manager.io/inject-ca-from", issued.one(kind)["metadata"]["annotations"])
+        given = template(LEAST, {"admission": {"identity": "webhook", "webhook": {"existingSecret": "own", "caBundle": "PEM"}}})
+        self.assertEqual(base64.b64decode(given.one(kind)["webhooks"][0]["clientConfig"]["caBundle"]), b"PEM")
+        self.assertEqual(given.all("Secret", "-webhook-tls"), [])
+
     def test_what_it_is_called_in_the_policies_is_what_it_runs_as(self):
         rendered = template(LEAST, {"controller": {"serviceAccount": {"name": "mine"}}})
         self.assertEqual(rendered.pod("Deployment", "-controller")["serviceAccountName"], "mine")

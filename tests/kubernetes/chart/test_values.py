@@ -109,7 +109,8 @@ class TestSchema(unittest.TestCase):
     def test_every_setting_of_the_program_can_be_made(self):
         schema = json.loads((CHART / "values.schema.json").read_text())["properties"]
         controller = template(SETS["controller alone"], {"controller": {
-            "watchNamespaces": ["a"], "namespacedOnly": True, "allowLocalBrokers": True, "clusterId": "c"}})
+            "watchNamespaces": ["a"], "namespacedOnly": True, "allowLocalBrokers": True, "clusterId": "c"},
+            "admission": {"identity": "webhook"}})
         broker = set(environment(template(LEAST).container("Deployment", "-broker")))
         broker |= set(environment(template(SETS["kms"]).container("Deployment", "-broker")))
         # A kubeconfig and a name of its own are for a controller outside a cluster.
