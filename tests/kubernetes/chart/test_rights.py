@@ -183,6 +183,8 @@ class TestRights(unittest.TestCase):
     def ending(self):
         self.svcat("unbind", "--name", "left", "--abandon", "-y", user="bob")
         self.svcat("unbind", "--name", "key", "--wait", "--interval", "200ms", user="bob")
+        # svcat fails over a binding of the instance that goes between its list and its deletion.
+        until("it is gone", lambda: "key" not in self.names("servicebindings"))
         self.svcat("unbind", "one", "--wait", "--interval", "200ms", user="bob")
         self.svcat("deprovision", "gone", "--abandon", "-y", user="bob")
         self.svcat("deprovision", "two", "-y", user="bob")
@@ -191,10 +193,13 @@ class TestRights(unittest.TestCase):
         self.svcat("deprovision", "one", "-y", "--wait", "--interval", "200ms", user="bob")
         self.svcat("deregister", "narrow", user="bob")
         self.svcat("deregister", "wide", "--scope=cluster")
-        until("the brokers are gone", lambda: not self.client.get("clusterservicebrokers")["items"])
+        until("the brokers are gone", lambda: not self.client.get("clusterservicebrokers")["items"], seconds=120)
         until("and the other", lambda: not self.client.get("servicebrokers", "--namespace", self.here)["items"])
         identities = {one[2] for one in self.broker.heard}
         self.assertTrue(identities)
+
+    def names(self, kind):
+        return [one["metadata"]["name"] for one in self.client.get(kind, "--namespace", self.here)["items"]]
 
     def audited(self):
         """What the controller asked: (decision, group, resource, verb)."""
