@@ -95,8 +95,9 @@ impl Clients {
         let uid = broker.uid().unwrap_or_default();
         let label = if broker.namespace().is_some() { "namespaced".to_owned() } else { broker.name_any() };
         let usable = |client| Broker { client, clients: self, uid: uid.clone(), label: label.clone() };
-        let former = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
-        let former = former.filter(|former| former.generation == broker.meta().generation);
+        let last = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        let generation = broker.meta().generation;
+        let former = last.clone().filter(|former| former.generation == generation);
         let is_believed = |former: &&Made| former.read.elapsed() < BELIEVED;
         // Asked first: what changes while the Secret is read is read again.
         let is_read = !self.renewals.take_unread(&uid);
@@ -107,9 +108,13 @@ impl Clients {
             None => None,
             Some(at) => match self.secret(&at).await? {
                 Some(secret) => Some((at, secret)),
-                // In a namespace that is deleted the Secret may go first. What is to be deleted at the broker can be, still.
-                None => match former.filter(|_| broker.meta().deletion_timestamp.is_some()) {
-                    Some(former) => return Ok(usable(former.client)),
+                // In a namespace that is deleted the Secret may go first. What is to be deleted at the broker can be, still. The
+                // deletion itself has counted as one change of the broker.
+                None => match last.filter(|last| {
+                    let deleted = broker.meta().deletion_timestamp.is_some();
+                    deleted && (last.generation == generation || last.generation.map(|one| one + 1) == generation)
+                }) {
+                    Some(last) => return Ok(usable(last.client)),
                     None => {
                         let Credential { namespace, name, .. } = at;
                         return Err(Error::Credentials(format!("there is no Secret {namespace}/{name}")));
@@ -123,8 +128,7 @@ impl Clients {
             Some(former) => former.client,
             None => Client::new(options)?,
         };
-        let made =
-            Made { generation: broker.meta().generation, read: Instant::now(), fingerprint, client: client.clone() };
+        let made = Made { generation, read: Instant::now(), fingerprint, client: client.clone() };
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.clone(), made);
         Ok(usable(client))
     }

@@ -9,7 +9,7 @@ use kube::core::object::HasStatus;
 use kube::runtime::controller::Action;
 
 use super::FORCE_DELETE;
-use crate::kubernetes::api::{ConditionStatus, ConditionType, Conditions};
+use crate::kubernetes::api::{ConditionStatus, ConditionType, Conditions, ServiceInstance};
 use crate::kubernetes::catalog::users;
 use crate::kubernetes::context::Context;
 use crate::kubernetes::names::selector;
@@ -34,7 +34,16 @@ pub async fn turn<S: Scope>(context: &Context, broker: &S::Broker) -> Turn {
     names.extend(plans.list(&owned).await?.iter().map(|plan| plan.class().to_owned()));
 
     let forced = broker.annotations().get(FORCE_DELETE).is_some_and(|value| value == "true");
-    let fits = |spec: &_| S::refs(spec).0.is_some_and(|class| names.contains(&class.name));
+    // A namespace that is deleted may have lost its classes already, and an instance knows its broker without them.
+    let noted = |instance: &ServiceInstance| {
+        let ledger = instance.status.as_ref().and_then(|status| status.ledger.as_ref());
+        let here = instance.spec.choice.read().is_some_and(|chosen| chosen.cluster == S::CLUSTER);
+        here && ledger.is_some_and(|ledger| ledger.broker_name == name)
+    };
+    let fits = |instance: &ServiceInstance| {
+        let class = S::refs(&instance.spec).0;
+        class.is_some_and(|class| names.contains(&class.name)) || noted(instance)
+    };
     let users = users(context, namespace.as_deref(), fits).await?;
     let mut wanted = broker.clone();
     let status = wanted.status_mut().get_or_insert_default();

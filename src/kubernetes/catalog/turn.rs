@@ -57,7 +57,7 @@ where
     if !managed || !object.status().is_some_and(|status| status.removed_from_broker_catalog) {
         return Ok(Action::await_change());
     }
-    if !users(context, object.namespace().as_deref(), uses).await?.0.is_empty() {
+    if !users(context, object.namespace().as_deref(), |instance| uses(&instance.spec)).await?.0.is_empty() {
         return Ok(Action::requeue(STILL_USED));
     }
     // A relist may have put it back since it was read.

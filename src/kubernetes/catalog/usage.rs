@@ -3,7 +3,7 @@
 use kube::ResourceExt;
 use kube::api::ListParams;
 
-use crate::kubernetes::api::{ServiceInstance, ServiceInstanceSpec};
+use crate::kubernetes::api::ServiceInstance;
 use crate::kubernetes::context::Context;
 use crate::kubernetes::scope::Object;
 
@@ -28,10 +28,10 @@ impl Users {
 pub async fn users(
     context: &Context,
     namespace: Option<&str>,
-    fits: impl Fn(&ServiceInstanceSpec) -> bool,
+    fits: impl Fn(&ServiceInstance) -> bool,
 ) -> Result<Users, kube::Error> {
     let here = |instance: &ServiceInstance| namespace.is_none() || instance.metadata.namespace.as_deref() == namespace;
-    let seen = context.seen.instances.find(|instance| here(instance) && fits(&instance.spec));
+    let seen = context.seen.instances.find(|instance| here(instance) && fits(instance));
     let mut named: Vec<String> = seen.iter().map(|instance| named(instance)).collect();
     if named.is_empty() {
         named = asked(context, namespace, &fits).await?;
@@ -43,7 +43,7 @@ pub async fn users(
 async fn asked(
     context: &Context,
     namespace: Option<&str>,
-    fits: &impl Fn(&ServiceInstanceSpec) -> bool,
+    fits: &impl Fn(&ServiceInstance) -> bool,
 ) -> Result<Vec<String>, kube::Error> {
     let limits = &context.settings.cluster.namespaces;
     let places: Vec<Option<&str>> = match namespace {
@@ -57,7 +57,7 @@ async fn asked(
         let mut page = ListParams::default().limit(500);
         loop {
             let list = api.list(&page).await?;
-            found.extend(list.items.iter().filter(|instance| fits(&instance.spec)).map(named));
+            found.extend(list.items.iter().filter(|instance| fits(instance)).map(named));
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page = page.continue_token(&token),
                 None => break,

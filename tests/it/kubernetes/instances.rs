@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chandlery::kubernetes::api::{
     ClusterServiceBroker, ConditionStatus, ConditionType, Conditions, DeprovisionStatus, ProvisionStatus,
-    ServiceBinding, ServiceInstance,
+    ServiceBinding, ServiceBroker, ServiceInstance,
 };
 use http::Method;
 use kube::api::PostParams;
@@ -292,6 +292,25 @@ async fn bindings_go_before_their_instance_and_are_named() {
     let patch = r#"{"metadata": {"finalizers": null}}"#;
     world.kubectl(&["patch", "servicebinding", "held", "--type=merge", "-p", patch]).expect();
     shop.gone("i").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_stays_for_its_instances_also_when_their_class_has_gone() {
+    let Some(world) = World::shared().await else { return };
+    let shop = Shop::open(&world).await;
+    shop.order("i", json!({})).await;
+    shop.ready("i").await;
+    // As when a namespace is deleted: classes go at once.
+    world.kubectl(&["delete", "serviceclasses,serviceplans", "--all", "--namespace", &world.namespace]).expect();
+    world.kubectl(&["delete", "servicebroker", "b", "--namespace", &world.namespace, "--wait=false"]).expect();
+    let brokers = world.here::<ServiceBroker>();
+    let waits = |broker: &ServiceBroker| {
+        broker.status.as_ref().is_some_and(|status| status.last_condition_state == "InstancesExist")
+    };
+    until(&brokers, "b", waits).await;
+    shop.delete("i").await;
+    gone(&brokers, "b").await;
+    assert_eq!(shop.heard(Method::DELETE).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
