@@ -89,7 +89,10 @@ mod tests {
         let data = BTreeMap::from([("k".to_owned(), ByteString(br#"{"password":"hunter2"}"#.to_vec()))]);
         let secrets = BTreeMap::from([("s".to_owned(), Some(Secret { data: Some(data), ..Secret::default() }))]);
         let given = parameters::merge(None, None, &[from], &secrets).unwrap();
-        let told = || LastOperation::failed("hunter2 is too short", crate::osb::Aftermath::Unsaid);
+        let told = || -> LastOperation {
+            let body = serde_json::json!({"state": "failed", "description": "hunter2 is too short"});
+            serde_json::from_value(body).unwrap()
+        };
         let said = |words: Words| words.operation(told()).description().unwrap().to_owned();
         assert_eq!(said(Words::All), "hunter2 is too short");
         assert_eq!(said(Words::Without(Box::new(given))), "<redacted> is too short");

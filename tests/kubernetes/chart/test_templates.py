@@ -333,6 +333,9 @@ class TestController(unittest.TestCase):
         issued = template(LEAST, {"admission": {"identity": "webhook", "webhook": {"issuerRef": {"kind": "Issuer", "name": "i"}}}})
         self.assertEqual(issued.one("Certificate", "-webhook")["spec"]["issuerRef"], {"kind": "Issuer", "name": "i"})
         self.assertIn("cert-manager.io/inject-ca-from", issued.one(kind)["metadata"]["annotations"])
+        some = template(LEAST, {"admission": {"identity": "webhook"}, "controller": {"watchNamespaces": ["a", "b"]}})
+        [namespaces] = some.one(kind)["webhooks"][0]["namespaceSelector"]["matchExpressions"]
+        self.assertEqual(namespaces["values"], ["a", "b"])
         given = template(LEAST, {"admission": {"identity": "webhook", "webhook": {"existingSecret": "own", "caBundle": "PEM"}}})
         self.assertEqual(base64.b64decode(given.one(kind)["webhooks"][0]["clientConfig"]["caBundle"]), b"PEM")
         self.assertEqual(given.all("Secret", "-webhook-tls"), [])

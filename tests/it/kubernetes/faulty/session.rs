@@ -15,9 +15,19 @@ use super::broker::Strict;
 use crate::kubernetes::bindings::data;
 use crate::kubernetes::world::{World, gone, until};
 
-/// What the controllers of these tests are set to.
-pub const SETTINGS: [&str; 7] =
-    ["--allow-local-brokers", "--retry-first", "50ms", "--retry-most", "400ms", "--broker-timeout", "3s"];
+/// What the controllers of these tests are set to. The lease is long: on a machine that is busy a short one is lost again and
+/// again, and who is killed has theirs taken away.
+pub const SETTINGS: [&str; 9] = [
+    "--allow-local-brokers",
+    "--retry-first",
+    "50ms",
+    "--retry-most",
+    "400ms",
+    "--broker-timeout",
+    "3s",
+    "--lease-duration",
+    "30s",
+];
 
 /// How long a station may take.
 const PATIENCE: Duration = Duration::from_secs(120);
