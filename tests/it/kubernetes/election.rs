@@ -26,10 +26,10 @@ async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 async fn one_replica_works_and_another_takes_over_at_once_or_after_the_lease() {
     let Some(world) = World::own().await else { return };
     let broker = FakeBroker::start(json!({"services": [service("db", &World::unique(), &["small"])]})).await;
-    let first = world.start(&["--allow-local-brokers"]).await;
+    let first = world.start(&["--allow-local-brokers", "--lease-duration", "2s"]).await;
     wait_until("the first leads", || leads(&first)).await;
-    let second = world.start(&["--allow-local-brokers"]).await;
-    let third = world.start(&["--allow-local-brokers"]).await;
+    let second = world.start(&["--allow-local-brokers", "--lease-duration", "2s"]).await;
+    let third = world.start(&["--allow-local-brokers", "--lease-duration", "2s"]).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(leads(&first) && !leads(&second) && !leads(&third));
 

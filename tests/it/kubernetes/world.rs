@@ -70,7 +70,7 @@ impl World {
                         "--lease-namespace",
                         HOME,
                         "--lease-duration",
-                        "5s",
+                        "15s",
                         "--ignore-namespace",
                         "own-*",
                         "--catalog-check",
@@ -157,8 +157,9 @@ impl World {
             "--watch-namespace",
             &self.namespace,
             "--namespaced-only",
+            // On a busy machine a short one is lost again and again, and nothing ever done.
             "--lease-duration",
-            "2s",
+            "10s",
             "--retry-first",
             "200ms",
         ];
