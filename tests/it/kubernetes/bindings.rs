@@ -47,12 +47,17 @@ pub async fn instance(world: &World, name: &str) {
     .unwrap();
     api.create(&PostParams::default(), &new).await.unwrap();
     is_ready(world, name, true).await;
+    // What has a status and no finalizer its controller leaves alone; it may have put one before it saw the status, and would
+    // make the instance ready whenever a test says that it is not.
+    let alone = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    api.patch(name, &PatchParams::default(), &alone).await.unwrap();
 }
 
 /// Whether the instance is ready, written as its own controller would.
 pub async fn is_ready(world: &World, name: &str, ready: bool) {
     let status = json!({"status": {
         "provisionStatus": "Provisioned", "deprovisionStatus": "Required", "reconciledGeneration": 1, "observedGeneration": 1,
+        "currentOperation": null, "inProgressProperties": null, "asyncOpInProgress": false, "retry": null,
         "externalProperties": {"clusterServicePlanExternalName": "", "clusterServicePlanExternalID": "",
                                "servicePlanExternalName": "plan", "servicePlanExternalID": "plan"},
         "conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" }, "reason": "Set",
@@ -159,7 +164,6 @@ async fn an_asynchronous_bind_is_polled_and_fetched_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a defect not yet understood: one time in four `late` stays at ErrorWithParameters although its Secret has come"]
 async fn what_is_in_the_way_is_said_and_goes_on_when_it_is_gone() {
     let binder = Binder::start().await;
     let Some((world, _running)) = ready(&binder).await else { return };
