@@ -5,12 +5,12 @@
 //!
 //! | module | may import |
 //! |---|---|
-//! | `osb`, `config`, `metrics`, `telemetry` | nothing of ours |
+//! | `osb`, `config`, `metrics`, `telemetry`, `yaml` | nothing of ours |
 //! | `osb_client` | `osb` |
 //! | `vault` | `osb` |
 //! | `driver` | `osb`, `vault` |
-//! | `catalog` | `osb`, `driver` |
-//! | `policy` | `osb` |
+//! | `catalog` | `osb`, `driver`, `yaml` |
+//! | `policy` | `osb`, `yaml` |
 //! | `store` | `osb`, `vault` |
 //! | `aws` | `driver`, `vault` |
 //! | `resource` | `driver`, `aws`, `vault`; a driver never another driver |
@@ -39,3 +39,4 @@ pub mod resource;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
+pub mod yaml;

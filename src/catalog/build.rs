@@ -14,17 +14,17 @@ use super::check;
 use super::compiled::{CANONICAL, Compiled, CompiledBinding, CompiledRule, style_parameter};
 use super::document::{Offering, Parameter};
 use super::format;
-use super::located::{Located, dotted};
 use super::order::order;
 use super::parameters::ParameterSet;
 use super::plan::Plan;
-use super::problem::Problems;
 use super::revision::Revision;
 use super::schema::{self, Verb};
 use super::scope::Scope;
 use super::secrecy;
 use super::tree::{Failure, Tree};
 use super::validator::Validator;
+use crate::yaml::Problems;
+use crate::yaml::{Located, dotted};
 
 /// Parses, compiles and checks a file. The positions come with it, for checks across files.
 pub(super) fn parse(file: &str, source: &str, registry: &Registry) -> Result<(Revision, Located), Problems> {
@@ -78,7 +78,7 @@ fn typed(located: &Located, value: Value, problems: &mut Problems) -> Option<Off
             for segment in error.path() {
                 match segment {
                     serde_path_to_error::Segment::Unknown => {}
-                    segment => pointer = super::located::join(&pointer, segment.to_string().trim_matches(['[', ']'])),
+                    segment => pointer = crate::yaml::join(&pointer, segment.to_string().trim_matches(['[', ']'])),
                 }
             }
             problems.0.push(located.problem(&pointer, error.inner().to_string()));
@@ -116,7 +116,7 @@ fn compile(mut offering: Offering, source: &str, registry: &Registry, errors: &m
     ];
     for (scope, pointer, section) in scopes {
         for (name, resource) in section.into_iter().flatten() {
-            let pointer = super::located::join(pointer, name);
+            let pointer = crate::yaml::join(pointer, name);
             if resources.contains_key(name) {
                 errors.push((pointer, "a resource of the instance has this name already".to_owned()));
                 continue;

@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::driver::{Naming, Registry};
 
 use super::document::{BindingSection, Resource, Rule, RuleVerb};
-use super::located::join;
 use super::scope::Scope;
 use super::tree::{Failure, Tree};
+use crate::yaml::join;
 
 /// One resource.
 #[derive(Debug)]

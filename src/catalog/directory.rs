@@ -8,10 +8,10 @@ use crate::driver::Registry;
 use crate::osb::ServiceId;
 
 use super::build;
-use super::located::Located;
 use super::lock::Lock;
-use super::problem::{Problem, Problems};
 use super::revision::Revision;
+use crate::yaml::Located;
+use crate::yaml::{Problem, Problems};
 
 /// An immutable set of current revisions. Cloning it is cheap.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +123,7 @@ fn clashes(
             None => {
                 let place = located.problem(&pointer, "");
                 let line = place.line.map_or(String::new(), |line| format!(":{line}"));
-                taken.insert((what, value), format!("{}{line} ({})", located.file, place.path));
+                taken.insert((what, value), format!("{}{line} ({})", located.places.file(), place.path));
             }
         }
     }

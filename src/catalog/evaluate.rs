@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use crate::osb::{Endpoint, FetchInstanceResponse, InstanceMetadata};
 
 use super::compiled::{CANONICAL, Compiled};
-use super::located::dotted;
 use super::resources::{entries, is_wanted, row_key, split_key};
 use super::revision::Revision;
 use super::schema::Verb;
 use super::scope::{Names, OutputMap, Scope, View};
 use super::tree::{Evaluated, Failure, MERGE, Tree};
+use crate::yaml::dotted;
 
 /// An expression that could not be evaluated. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

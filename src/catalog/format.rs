@@ -7,9 +7,9 @@ use jsonschema::Draft;
 use serde_json::Value;
 
 use super::document::Offering;
-use super::located::Located;
-use super::problem::Problem;
 use super::validator::Validator;
+use crate::yaml::Located;
+use crate::yaml::Problem;
 
 static VALIDATOR: LazyLock<Validator> =
     LazyLock::new(|| Validator::compile(json_schema(), Draft::Draft7).unwrap_or_else(|_| Validator::anything()));

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::located::{Located, yaml_problem};
-use super::problem::Problem;
 use super::revision::Revision;
+use crate::yaml::Problem;
+use crate::yaml::{Located, yaml_problem};
 
 /// Its name in the catalog's directory.
 const FILE: &str = "catalog.lock";

@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use super::compiled::CompiledRule;
 use super::document::{Parameter, RuleVerb};
 use super::given::Given;
-use super::located::dotted;
 use super::plan::Plan;
 use super::revision::Revision;
 use super::schema::{self, Verb};
 use super::scope::View;
 use super::validator::{Validator, Violation};
 use super::words::did_you_mean;
+use crate::yaml::dotted;
 
 /// Why parameters are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

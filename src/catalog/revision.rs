@@ -10,11 +10,11 @@ use super::compiled::{Compiled, CompiledBinding, CompiledRule};
 use super::document::Offering;
 use super::parameters::ParameterSet;
 use super::plan::Plan;
-use super::problem::Problems;
 use super::schema::Verb;
 use super::served;
 use super::tree::Tree;
 use super::validator::Validator;
+use crate::yaml::Problems;
 
 /// One accepted version of an offering file.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::analysis::Path;
 use super::expression::Expression;
-use super::located::join;
 use super::scope::View;
 use super::text::{Part, split};
 use super::walk::{self, First, Observer};
+use crate::yaml::join;
 
 /// The key whose maps are laid under a map's own keys.
 pub(super) const MERGE: &str = "$merge";

@@ -4,9 +4,9 @@ use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{Draft, ValidationError};
 use serde_json::Value;
 
-use super::located::join;
 use super::phrase::phrase;
 use super::words::did_you_mean;
+use crate::yaml::join;
 
 /// A compiled schema.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::expression::Expression;
-use super::located::{below, join};
 use super::scope::View;
 use super::tree::{Evaluated, Failure, MERGE, Piece, Tree, is_within};
+use crate::yaml::{below, join};
 
 /// Watches an evaluation. Pointers: `from` in the file, `to` in the result; they part behind a dropped item of a list.
 pub(super) trait Observer {

@@ -16,19 +16,17 @@ mod credential;
 mod decide;
 mod format;
 mod glob;
-mod located;
 mod offered;
-mod problem;
 mod structure;
 mod target;
 mod terms;
 
+pub use crate::yaml::{Problem, Problems};
 pub use credential::{Digest, hash};
 pub use decide::{Decision, Placement, Refusal};
 pub use format::schema;
 pub use glob::{Glob, Globs};
 pub use offered::Offered;
-pub use problem::{Problem, Problems};
 pub use target::Target;
 pub use terms::{Quota, Terms};
 
@@ -37,9 +35,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::osb::PlatformName;
+use crate::yaml::Places;
 use credential::Logins;
 use format::{Limits, Rule};
-use located::Places;
 
 /// A checked file. A clone is the same one.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 //! file alone, and may be right tomorrow: an offering can come later than its rules.
 
 use super::format::{Match, Rule};
-use super::located::child;
 use super::{Glob, Globs, Policy, Problem};
+use crate::yaml::join;
 
 /// What an offering has that the file may name.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Policy {
         }
         for (index, rule) in self.0.rules.iter().enumerate() {
             let mut warn = |key: &str, message: String| {
-                warnings.push(self.0.places.problem(&format!("/rules/{index}/{key}"), message));
+                warnings.push(self.0.places.key_problem(&format!("/rules/{index}/{key}"), message));
             };
             unmet(rule, catalog, &names, &mut warn);
         }
@@ -64,14 +64,14 @@ fn unmet(rule: &Rule, catalog: &[Offered<'_>], names: &[&str], warn: &mut impl F
     for name in rule.forced.iter().flatten().map(|(name, _)| name) {
         if !meant.iter().any(|offered| offered.parameters.contains(&name.as_str())) {
             let message = format!("no offering that this rule is for has a parameter {name:?}, so this forces nothing");
-            warn(&child("forced", name), message);
+            warn(&join("forced", name), message);
         }
     }
     for sort in rule.allow.iter().flatten().map(|(sort, _)| sort) {
         if !meant.iter().any(|offered| offered.references.contains(&sort.as_str())) {
             let message =
                 format!("no parameter of the offerings that this rule is for names a {sort}, so this allows nothing");
-            warn(&child("allow", sort), message);
+            warn(&join("allow", sort), message);
         }
     }
 }

@@ -4,10 +4,10 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
 use super::Problem;
-use super::located::{Document, child};
+use crate::yaml::{Located, join};
 
 /// Everything about keys and types. What values must look like is said by the checks of their own files.
-pub(super) fn check(document: &Document, schema: &Value, problems: &mut Vec<Problem>) {
+pub(super) fn check(document: &Located, schema: &Value, problems: &mut Vec<Problem>) {
     check_blanks(document, &document.value, "", problems);
     let validator = match jsonschema::validator_for(schema) {
         Ok(validator) => validator,
@@ -25,7 +25,7 @@ pub(super) fn check(document: &Document, schema: &Value, problems: &mut Vec<Prob
                 let known = known_keys(schema, pointer).join(", ");
                 for key in unexpected {
                     let message = format!("there is no such key; the keys here are {known}");
-                    problems.push(document.problem(&child(pointer, key), message));
+                    problems.push(document.key_problem(&join(pointer, key), message));
                 }
             }
             ValidationErrorKind::Required { property } => {
@@ -50,7 +50,7 @@ pub(super) fn check(document: &Document, schema: &Value, problems: &mut Vec<Prob
 }
 
 /// A key without a value (`namespace:`) would be read as if it were not there: a rule would silently fit more orders.
-fn check_blanks(document: &Document, value: &Value, pointer: &str, problems: &mut Vec<Problem>) {
+fn check_blanks(document: &Located, value: &Value, pointer: &str, problems: &mut Vec<Problem>) {
     match value {
         Value::Null if pointer.is_empty() => problems.push(document.problem("", "the file is empty")),
         Value::Null => problems.push(document.problem(pointer, "has no value: write one, or leave the key out")),
@@ -62,7 +62,7 @@ fn check_blanks(document: &Document, value: &Value, pointer: &str, problems: &mu
         Value::Object(map) => {
             // These two hold the administrator's own values, where `null` may mean something.
             for (key, item) in map.iter().filter(|(key, _)| !["forced", "settings"].contains(&key.as_str())) {
-                check_blanks(document, item, &child(pointer, key), problems);
+                check_blanks(document, item, &join(pointer, key), problems);
             }
         }
         _ => {}

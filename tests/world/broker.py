@@ -38,7 +38,10 @@ def build(world, release=False, what=("--bin", "chandlery"), named="CHANDLERY_BI
     """The program's path. The variable `named` names one that is already built; else cargo builds it (nothing to do if
     fresh)."""
     if given(named):
-        return Path(given(named)).absolute()
+        program = Path(given(named)).absolute()
+        if not os.access(program, os.X_OK):
+            raise Refusal(f"{named} names {program}, which is not a program; build it, or unset {named}.")
+        return program
     need_compiler()
     command = ["cargo", "build", "--locked", *what, "--message-format", "json-render-diagnostics"]
     # A DATABASE_URL of the environment is for the program, not for the macros that check its SQL.

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::super::compiled::CANONICAL;
-use super::super::located::join;
 use super::super::tree::MERGE;
 use super::Report;
+use crate::yaml::join;
 
 pub(super) fn check(report: &mut Report<'_>) {
     let offering = report.revision.offering();

@@ -22,9 +22,9 @@ pub use samples::sample;
 use crate::driver::Registry;
 
 use super::expression::Expression;
-use super::located::Located;
-use super::problem::Problem;
 use super::revision::Revision;
+use crate::yaml::Located;
+use crate::yaml::Problem;
 
 /// A revision under examination.
 struct Report<'r> {

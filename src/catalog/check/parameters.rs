@@ -7,12 +7,12 @@ use jsonschema::Draft;
 use serde_json::{Map, Value};
 
 use super::super::document::Parameter;
-use super::super::located::{dotted, join};
 use super::super::parameters::unknown_parameter;
 use super::super::schema::{Verb, closed};
 use super::super::validator::Validator;
 use super::super::words::did_you_mean;
 use super::Report;
+use crate::yaml::{dotted, join};
 
 /// What draft-04, 6 and 7 understand alike. `exclusiveMinimum` changed its type, `const`, `if` and `contains` came later,
 /// `$ref` could lead outside, `id` and `definitions` make sense with it only.

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::super::document::Resource;
-use super::super::located::join;
 use super::super::scope::Scope;
 use super::super::tree::MERGE;
 use super::super::words::did_you_mean;
 use super::parameters::is_word;
 use super::{Report, user_text};
+use crate::yaml::join;
 
 /// What expressions know already.
 const RESERVED: &[&str] =

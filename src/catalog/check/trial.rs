@@ -11,7 +11,6 @@ use crate::driver::Registry;
 use super::super::analysis::Path;
 use super::super::compiled::Compiled;
 use super::super::evaluate::EvalError;
-use super::super::located::join;
 use super::super::plan::Plan;
 use super::super::resources::split_key;
 use super::super::revision::Revision;
@@ -22,6 +21,7 @@ use super::super::validator::Validator;
 use super::plans::{variations, vary};
 use super::samples;
 use super::watch::Watch;
+use crate::yaml::join;
 
 /// One plan's trial.
 pub(super) struct Trial<'r> {

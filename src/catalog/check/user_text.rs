@@ -9,12 +9,12 @@ use super::super::analysis::Path;
 use super::super::compiled::Compiled;
 use super::super::document::Parameter;
 use super::super::expression::Expression;
-use super::super::located::join;
 use super::super::revision::Revision;
 use super::super::scope::Scope;
 use super::super::tree::{MERGE, Tree};
 use super::Report;
 use super::resources::property;
+use crate::yaml::join;
 
 /// Marks a property of a kind in which AWS reads `*`, `?` and `${}`.
 const PATTERN: &str = "x-iam-pattern";

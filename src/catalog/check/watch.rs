@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::super::analysis::Path;
 use super::super::expression::Expression;
-use super::super::located::join;
 use super::super::tree::{Failure, MERGE, is_within};
 use super::super::validator::Violation;
 use super::super::walk::Observer;
+use crate::yaml::join;
 
 /// Keywords that judge a whole from its parts: they cannot be trusted above a part that is only pretended.
 const JUDGES_PARTS: &[&str] =

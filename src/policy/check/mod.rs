@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::located::{Document, child};
 use super::{Checked, Problem, Problems, hash, schema, structure};
+use crate::yaml::{Located, join};
 
 /// Where the checks put what they find.
 struct Findings {
-    document: Document,
+    document: Located,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
@@ -56,7 +56,7 @@ impl Findings {
 
     /// The name of a platform or a target: it becomes a metric's label, a tag's value and a word in rules.
     fn check_name(&mut self, pointer: &str, name: &str, seen: &mut Vec<String>) {
-        let at = child(pointer, "name");
+        let at = join(pointer, "name");
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if name.len() > 63 || !name.bytes().all(legal) || !name.starts_with(|first: char| first.is_ascii_alphanumeric())
         {
@@ -70,8 +70,9 @@ impl Findings {
 }
 
 pub(super) fn check(file: &str, text: &str) -> Result<Checked, Problems> {
-    let document = Document::parse(file, text)?;
-    let mut findings = Findings { document, problems: Vec::new(), warnings: Vec::new() };
+    let (document, problems) = Located::parse(file, text);
+    let Some(document) = document else { return Err(Problems(problems)) };
+    let mut findings = Findings { document, problems, warnings: Vec::new() };
     structure::check(&findings.document, &schema(), &mut findings.problems);
 
     let (platforms, logins) = platforms::check(&mut findings);
@@ -155,10 +156,10 @@ rules:
             "p.yaml:2:5: platforms[0]: the key `name` is missing",
             "p.yaml:2:5: platforms[0].nam: there is no such key; the keys here are credentials, limits, name, offerings",
             "p.yaml:5:19: platforms[1].credentials[0]: must be either `username` with `password_sha256`, or `token_sha256` alone",
-            "p.yaml:7:16: targets[0].account: must be text: put it in quotes",
+            "p.yaml:7:25: targets[0].account: must be text: put it in quotes",
             "p.yaml:8:1: extra: there is no such key; the keys here are default_target, platforms, rules, tags, targets",
-            "p.yaml:10:14: rules[0].match.namespace: has no value: write one, or leave the key out",
-            "p.yaml:11:5: rules[0].target: there is no target \"t2\"; there are t",
+            "p.yaml:10:23: rules[0].match.namespace: has no value: write one, or leave the key out",
+            "p.yaml:11:13: rules[0].target: there is no target \"t2\"; there are t",
         ];
         for line in expected {
             assert!(found.iter().any(|problem| problem == line), "{line}\n{found:#?}");

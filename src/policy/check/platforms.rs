@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::credential::{Digest, Login, Logins};
 use super::super::format::{Credential, Platform as Entry};
 use super::super::{Platform, hash};
-use super::{Findings, child};
+use super::{Findings, join};
 
 /// What was seen so far of all platforms.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(super) fn check(findings: &mut Findings) -> (BTreeMap<String, Platform>, Log
     for (pointer, entry) in entries {
         findings.check_name(&pointer, &entry.name, &mut seen.names);
         if entry.credentials.is_empty() {
-            findings.wrong(&child(&pointer, "credentials"), "there is no credential, so it could not log in: add one");
+            findings.wrong(&join(&pointer, "credentials"), "there is no credential, so it could not log in: add one");
         }
         for (index, credential) in entry.credentials.iter().enumerate() {
             let at = format!("{pointer}/credentials/{index}");
@@ -41,7 +41,7 @@ pub(super) fn check(findings: &mut Findings) -> (BTreeMap<String, Platform>, Log
         }
         if entry.offerings.as_ref().is_some_and(Vec::is_empty) {
             let message = "the platform sees no offering at all; leave the key out if it should see every one";
-            findings.warn(&child(&pointer, "offerings"), message);
+            findings.warn(&join(&pointer, "offerings"), message);
         }
         let limits = entry.limits.unwrap_or_default();
         platforms.insert(entry.name, Platform { pointer, offerings: entry.offerings, limits });
@@ -58,13 +58,13 @@ fn check_credential(
 ) -> Option<Login> {
     match (&credential.username, &credential.password_sha256, &credential.token_sha256) {
         (Some(username), Some(password), None) => {
-            check_username(findings, &child(at, "username"), platform, username, seen);
-            let at = child(at, "password_sha256");
+            check_username(findings, &join(at, "username"), platform, username, seen);
+            let at = join(at, "password_sha256");
             let password = check_digest(findings, &at, Some(username), password, seen)?;
             Some(Login::Basic { username: Digest::of(username), password })
         }
         (None, None, Some(token)) => {
-            let token = check_digest(findings, &child(at, "token_sha256"), None, token, seen)?;
+            let token = check_digest(findings, &join(at, "token_sha256"), None, token, seen)?;
             Some(Login::Bearer { token })
         }
         _ => {

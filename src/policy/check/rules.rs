@@ -2,13 +2,13 @@
 
 use super::super::Globs;
 use super::super::format::{Match, Rule};
-use super::{Findings, child};
+use super::{Findings, join};
 
 pub(super) fn check(findings: &mut Findings) -> Vec<Rule> {
     let rules: Vec<(String, Rule)> = findings.elements("rules");
     let (platforms, targets) = (findings.names("platforms"), findings.names("targets"));
     for (pointer, rule) in &rules {
-        check_match(findings, &child(pointer, "match"), &rule.matching, &platforms, &targets);
+        check_match(findings, &join(pointer, "match"), &rule.matching, &platforms, &targets);
         check_target(findings, pointer, rule, &targets);
         check_terms(findings, pointer, rule);
     }
@@ -39,7 +39,7 @@ pub(super) fn check_default(findings: &mut Findings, rules: &[Rule]) -> Option<S
 
 fn check_match(findings: &mut Findings, at: &str, matching: &Match, platforms: &[String], targets: &[String]) {
     for (key, globs) in matching.keys() {
-        let at = child(at, key);
+        let at = join(at, key);
         if globs.0.is_empty() || globs.0.iter().any(|glob| glob.as_str().is_empty()) {
             findings.wrong(&at, "an empty pattern fits nothing; leave the key out if everything should fit");
             continue;
@@ -59,7 +59,7 @@ fn check_match(findings: &mut Findings, at: &str, matching: &Match, platforms: &
 
 fn check_target(findings: &mut Findings, pointer: &str, rule: &Rule, targets: &[String]) {
     if let Some(name) = &rule.target {
-        check_known(findings, &child(pointer, "target"), name, targets);
+        check_known(findings, &join(pointer, "target"), name, targets);
     }
     for (index, name) in rule.user_may_choose_target.iter().flatten().enumerate() {
         check_known(findings, &format!("{pointer}/user_may_choose_target/{index}"), name, targets);
@@ -69,18 +69,18 @@ fn check_target(findings: &mut Findings, pointer: &str, rule: &Rule, targets: &[
             [("target", rule.target.is_some()), ("user_may_choose_target", rule.user_may_choose_target.is_some())];
         for (key, _) in both.into_iter().filter(|(_, given)| *given) {
             let message = "a rule that matches on the target cannot choose it: leave `target` out of `match`";
-            findings.wrong(&child(pointer, key), message);
+            findings.wrong(&join(pointer, key), message);
         }
     }
 }
 
 fn check_terms(findings: &mut Findings, pointer: &str, rule: &Rule) {
     if rule.forced.as_ref().is_some_and(|forced| forced.contains_key("target")) {
-        let at = child(&child(pointer, "forced"), "target");
+        let at = join(&join(pointer, "forced"), "target");
         findings.wrong(&at, "the target is no parameter to force: write `target: NAME` beside `forced`");
     }
     for (kind, globs) in rule.allow.iter().flatten() {
-        let at = child(&child(pointer, "allow"), kind);
+        let at = join(&join(pointer, "allow"), kind);
         for glob in globs {
             if glob.as_str().is_empty() {
                 findings.wrong(&at, "an empty pattern allows nothing");
@@ -93,7 +93,7 @@ fn check_terms(findings: &mut Findings, pointer: &str, rule: &Rule) {
     }
     match &rule.deny {
         Some(sentence) if sentence.trim().is_empty() => {
-            findings.wrong(&child(pointer, "deny"), "must be a sentence that tells the user what to do instead");
+            findings.wrong(&join(pointer, "deny"), "must be a sentence that tells the user what to do instead");
         }
         Some(_) if rule.matching.is_any() => {
             findings.warn(pointer, "nothing can be ordered: this rule denies every order")

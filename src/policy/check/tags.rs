@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Findings, child};
+use super::{Findings, join};
 
 /// AWS takes 50 on a thing; the broker's own (owner, instance, binding, plan, platform, …) need room.
 const MOST: usize = 30;
@@ -36,17 +36,17 @@ pub(super) fn check(findings: &mut Findings) {
                 "{} tags of the file, this target and the rules may come together, AWS and the broker's own leave room for {MOST}",
                 keys.len()
             );
-            findings.wrong(&child(target, "tags"), message);
+            findings.wrong(&join(target, "tags"), message);
         }
     }
 }
 
 /// The tags of the file, a target or a rule. What is no text is the schema's to tell.
 fn tags(holder: &Value, pointer: &str) -> Vec<Tag> {
-    let at = child(pointer, "tags");
+    let at = join(pointer, "tags");
     let tags = holder.get("tags").and_then(Value::as_object).into_iter().flatten();
     let texts = tags.filter_map(|(key, value)| Some((key, value.as_str()?)));
-    texts.map(|(key, value)| Tag { at: child(&at, key), key: key.clone(), value: value.to_owned() }).collect()
+    texts.map(|(key, value)| Tag { at: join(&at, key), key: key.clone(), value: value.to_owned() }).collect()
 }
 
 fn legal(findings: &mut Findings, Tag { at, key, value }: &Tag) {

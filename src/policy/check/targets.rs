@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::Target;
 use super::super::format::TargetEntry;
 use super::super::target::{Arn, is_region, partition_of};
-use super::{Findings, child};
+use super::{Findings, join};
 
 pub(super) fn check(findings: &mut Findings) -> BTreeMap<String, Target> {
     let entries: Vec<(String, TargetEntry)> = findings.elements("targets");
@@ -24,14 +24,14 @@ pub(super) fn check(findings: &mut Findings) -> BTreeMap<String, Target> {
 fn read(findings: &mut Findings, pointer: &str, entry: TargetEntry) -> Target {
     let before = findings.problems.len();
     if entry.account.len() != 12 || !entry.account.bytes().all(|byte| byte.is_ascii_digit()) {
-        findings.wrong(&child(pointer, "account"), "must be the 12 digits of an AWS account, in quotes");
+        findings.wrong(&join(pointer, "account"), "must be the 12 digits of an AWS account, in quotes");
     }
     let usual = partition_of(&entry.region);
     if !is_region(&entry.region) {
-        findings.wrong(&child(pointer, "region"), "must be the name of an AWS region, such as `eu-central-1`");
+        findings.wrong(&join(pointer, "region"), "must be the name of an AWS region, such as `eu-central-1`");
     } else if let Some(partition) = entry.partition.as_ref().filter(|partition| *partition != usual) {
         let message = format!("region {} is in partition {usual}, not {partition:?}", entry.region);
-        findings.wrong(&child(pointer, "partition"), message);
+        findings.wrong(&join(pointer, "partition"), message);
     }
     let target = Target {
         name: entry.name,
@@ -47,14 +47,14 @@ fn read(findings: &mut Findings, pointer: &str, entry: TargetEntry) -> Target {
     // Without a sound account and region there is nothing to hold ARNs against.
     if findings.problems.len() == before {
         if let Some(arn) = &target.role_arn {
-            check_iam_arn(findings, &child(pointer, "role_arn"), arn, "role", &target);
+            check_iam_arn(findings, &join(pointer, "role_arn"), arn, "role", &target);
         }
         if let Some(arn) = &target.permissions_boundary {
-            check_iam_arn(findings, &child(pointer, "permissions_boundary"), arn, "policy", &target);
+            check_iam_arn(findings, &join(pointer, "permissions_boundary"), arn, "policy", &target);
         }
     }
     if let Some(id) = &target.external_id {
-        let at = child(pointer, "external_id");
+        let at = join(pointer, "external_id");
         // STS AssumeRole, ExternalId: 2 to 1224 of [\w+=,.@:\/-].
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
         if !(2..=1224).contains(&id.len()) || !id.bytes().all(legal) {

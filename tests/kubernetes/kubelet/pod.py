@@ -90,18 +90,23 @@ class Pod(threading.Thread):
                 raise Ended
             time.sleep(0.05)
 
+    def ended(self, container, phase):
+        """Its process, run to its end, the pod being in that phase meanwhile."""
+        process = self.begin(container)
+        self.report(phase)
+        try:
+            while process.poll() is None:
+                self.nap(0.05)
+        except Ended:
+            self.end(container, process)
+            raise
+        self.states[container["name"]] = terminated(process)
+        return process
+
     def finish(self, container):
         """An init container: until it has succeeded."""
         for attempt in range(10**6):
-            process = self.begin(container)
-            self.report("Pending")
-            try:
-                while process.poll() is None:
-                    self.nap(0.05)
-            except Ended:
-                self.end(container, process)
-                raise
-            self.states[container["name"]] = terminated(process)
+            process = self.ended(container, "Pending")
             if process.returncode == 0:
                 self.report("Pending")
                 return
@@ -112,15 +117,7 @@ class Pod(threading.Thread):
     def once(self, containers):
         """A Job's: it ends as its containers do."""
         [container] = containers
-        process = self.begin(container)
-        self.report("Running")
-        try:
-            while process.poll() is None:
-                self.nap(0.05)
-        except Ended:
-            self.end(container, process)
-            raise
-        self.states[container["name"]] = terminated(process)
+        process = self.ended(container, "Running")
         self.report("Succeeded" if process.returncode == 0 else "Failed")
         while self.asked is None:
             time.sleep(0.1)

@@ -1,20 +1,31 @@
-//! YAML with positions: a document becomes a JSON value and a map from JSON pointer to line and column, so that every later
-//! check can say where.
+//! A document with positions: a JSON value, and a map from JSON pointer to line and column.
+//!
+//! Serde stops at the first thing it does not like and loses places in maps of maps. So the text becomes a value first, and
+//! every check after that names a place by its JSON pointer.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use serde_saphyr::{Error, Options, Spanned, UserMessageFormatter, options};
 
+use super::node::Node;
+use super::pointer::{below, dotted};
 use super::problem::Problem;
 
-/// A parsed document. Pointers are JSON pointers (RFC 6901); a map entry also knows where its key stands.
+/// A parsed document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Located {
-    pub file: String,
+pub struct Located {
+    /// What it says.
     pub value: Value,
+    /// Where it says it.
+    pub places: Places,
+}
+
+/// Where the nodes of a file are, by JSON pointer: keys and positions, no value. An entry of a map also knows where its key
+/// stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    file: String,
     values: BTreeMap<String, (u32, u32)>,
     keys: BTreeMap<String, (u32, u32)>,
 }
@@ -25,51 +36,31 @@ impl Located {
     pub fn parse(file: &str, source: &str) -> (Option<Self>, Vec<Problem>) {
         match serde_saphyr::from_str_with_options::<Spanned<Node>>(source, yaml_options()) {
             Ok(root) => {
-                let mut located = Self { file: file.to_owned(), ..Self::default() };
+                let places = Places { file: file.to_owned(), ..Places::default() };
+                let mut located = Self { value: Value::Null, places };
                 let mut problems = Vec::new();
-                located.value = located.take(root, &mut String::new(), &mut problems);
+                located.value = located.places.take(root, &mut String::new(), &mut problems);
                 (Some(located), problems)
             }
             Err(error) => (None, vec![yaml_problem(file, source, &error)]),
         }
     }
 
-    fn take(&mut self, node: Spanned<Node>, pointer: &mut String, problems: &mut Vec<Problem>) -> Value {
-        self.values.insert(pointer.clone(), position(&node));
-        match node.value {
-            Node::Leaf(value) => value,
-            Node::List(items) => Value::Array(
-                items
-                    .into_iter()
-                    .enumerate()
-                    .map(|(index, item)| below(pointer, &index.to_string(), |p| self.take(item, p, problems)))
-                    .collect(),
-            ),
-            Node::Map(entries) => {
-                let mut map = Map::new();
-                for (key, value) in entries {
-                    let place = position(&key);
-                    let name = key.value;
-                    below(pointer, &name, |p| {
-                        if map.contains_key(&name) {
-                            let first = self.keys.get(p.as_str()).map_or(0, |first| first.0);
-                            problems.push(Problem {
-                                file: self.file.clone(),
-                                line: Some(place.0),
-                                column: Some(place.1),
-                                path: dotted(p),
-                                message: format!("the key stands here a second time, the first is in line {first}"),
-                            });
-                            return;
-                        }
-                        self.keys.insert(p.clone(), place);
-                        let value = self.take(value, p, problems);
-                        map.insert(name.clone(), value);
-                    });
-                }
-                Value::Object(map)
-            }
-        }
+    /// See [`Places::problem`].
+    pub fn problem(&self, pointer: &str, message: impl Into<String>) -> Problem {
+        self.places.problem(pointer, message)
+    }
+
+    /// See [`Places::key_problem`].
+    pub fn key_problem(&self, pointer: &str, message: impl Into<String>) -> Problem {
+        self.places.key_problem(pointer, message)
+    }
+}
+
+impl Places {
+    /// The file, as it was named to us.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// A problem at that pointer, or at the nearest thing above it that stands in the file.
@@ -104,6 +95,40 @@ impl Located {
             pointer = &pointer[..pointer.rfind('/')?];
         }
     }
+
+    /// Notes where everything below the node is, and gives its value.
+    fn take(&mut self, node: Spanned<Node>, pointer: &mut String, problems: &mut Vec<Problem>) -> Value {
+        self.values.insert(pointer.clone(), position(&node));
+        match node.value {
+            Node::Leaf(value) => value,
+            Node::List(items) => Value::Array(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, item)| below(pointer, &index.to_string(), |p| self.take(item, p, problems)))
+                    .collect(),
+            ),
+            Node::Map(entries) => {
+                let mut map = Map::new();
+                for (key, value) in entries {
+                    let place = position(&key);
+                    let name = key.value;
+                    below(pointer, &name, |p| {
+                        if map.contains_key(&name) {
+                            let first = self.keys.get(p.as_str()).map_or(0, |first| first.0);
+                            let message = format!("the key stands here a second time, the first is in line {first}");
+                            problems.push(self.problem_at(p, Some(place), message));
+                            return;
+                        }
+                        self.keys.insert(p.clone(), place);
+                        let value = self.take(value, p, problems);
+                        map.insert(name.clone(), value);
+                    });
+                }
+                Value::Object(map)
+            }
+        }
+    }
 }
 
 fn position<T>(node: &Spanned<T>) -> (u32, u32) {
@@ -111,16 +136,18 @@ fn position<T>(node: &Spanned<T>) -> (u32, u32) {
     (clip(node.referenced.line()), clip(node.referenced.column()))
 }
 
+/// YAML 1.2: `no` and `on` are words, and an account that begins with a zero keeps it.
 fn yaml_options() -> Options {
     options! {
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
+        leading_zero_numbers_as_strings: true,
         strict_booleans: true,
         with_snippet: false,
     }
 }
 
 /// What the parser does not take, as a problem.
-pub(super) fn yaml_problem(file: &str, source: &str, error: &Error) -> Problem {
+pub fn yaml_problem(file: &str, source: &str, error: &Error) -> Problem {
     let place = error.location().map(|l| (l.line(), l.column()));
     let mut message = sentence(error);
     let line = place.and_then(|(line, _)| source.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?));
@@ -146,130 +173,12 @@ fn sentence(error: &Error) -> String {
             "an alias (`*name`) stands inside what it names".to_owned()
         }
         Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } => {
-            "the file is too large or its aliases expand to too much; no offering needs as much".to_owned()
+            "the file is too large or its aliases expand to too much; no file of ours needs as much".to_owned()
         }
         error => {
             let text = error.render_with_formatter(&UserMessageFormatter);
             text.split(" at line ").next().unwrap_or(&text).trim_start_matches("error: ").to_owned()
         }
-    }
-}
-
-/// Runs `f` with the pointer one token longer.
-pub(super) fn below<T>(pointer: &mut String, token: &str, f: impl FnOnce(&mut String) -> T) -> T {
-    let length = pointer.len();
-    pointer.push('/');
-    push_token(pointer, token);
-    let result = f(pointer);
-    pointer.truncate(length);
-    result
-}
-
-/// `pointer` with one more token, escaped.
-pub(super) fn join(pointer: &str, token: &str) -> String {
-    let mut joined = pointer.to_owned();
-    joined.push('/');
-    push_token(&mut joined, token);
-    joined
-}
-
-fn push_token(pointer: &mut String, token: &str) {
-    for c in token.chars() {
-        match c {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            c => pointer.push(c),
-        }
-    }
-}
-
-/// A JSON pointer as people write it: `plans[0].fixed.fifo`.
-pub(super) fn dotted(pointer: &str) -> String {
-    let mut path = String::new();
-    for token in pointer.split('/').skip(1) {
-        let token = token.replace("~1", "/").replace("~0", "~");
-        if !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit()) {
-            path.push('[');
-            path.push_str(&token);
-            path.push(']');
-        } else {
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(&token);
-        }
-    }
-    path
-}
-
-enum Node {
-    Leaf(Value),
-    List(Vec<Spanned<Node>>),
-    Map(Vec<(Spanned<String>, Spanned<Node>)>),
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value")
-    }
-
-    fn visit_bool<E>(self, v: bool) -> Result<Node, E> {
-        Ok(Node::Leaf(Value::Bool(v)))
-    }
-
-    fn visit_i64<E>(self, v: i64) -> Result<Node, E> {
-        Ok(Node::Leaf(v.into()))
-    }
-
-    fn visit_u64<E>(self, v: u64) -> Result<Node, E> {
-        Ok(Node::Leaf(v.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Node, E> {
-        let number = Number::from_f64(v).ok_or_else(|| E::custom("not a finite number"))?;
-        Ok(Node::Leaf(Value::Number(number)))
-    }
-
-    fn visit_str<E>(self, v: &str) -> Result<Node, E> {
-        Ok(Node::Leaf(Value::String(v.to_owned())))
-    }
-
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Leaf(Value::Null))
-    }
-
-    fn visit_none<E>(self) -> Result<Node, E> {
-        Ok(Node::Leaf(Value::Null))
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        Deserialize::deserialize(deserializer)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Node::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Node::Map(entries))
     }
 }
 
